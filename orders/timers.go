@@ -1,0 +1,156 @@
+package orders
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// How RunTimers works through what is due.
+const (
+	timerPage    = 256             // orders read at a time
+	timerWorkers = 32              // of them fired at a time, so that they share commit groups
+	timerRetry   = time.Second     // pause after a failure of the store
+	timerIdle    = 5 * time.Minute // longest sleep; a clock set by another node is seen by then at the latest
+	keySweep     = 10 * time.Minute
+	sweepPage    = 1_000
+)
+
+// poke tells RunTimers of a clock that may be earlier than the one it waits for.
+func (s *Service) poke(due time.Time) {
+	for {
+		select {
+		case s.wake <- due:
+			return
+		default:
+		}
+		select { // full: keep the earlier of the two
+		case other := <-s.wake:
+			if other.Before(due) {
+				due = other
+			}
+		default:
+		}
+	}
+}
+
+// RunTimers fires clocks as they run out, until ctx ends. onError hears of a failure of the store, which is tried
+// again. It costs nothing per waiting order: one timer sleeps until the earliest clock.
+func (s *Service) RunTimers(ctx context.Context, onError func(error)) error {
+	for ctx.Err() == nil {
+		next, err := s.fireDue(ctx)
+		if err != nil && ctx.Err() == nil {
+			onError(err)
+			next = s.Now().Add(timerRetry)
+		}
+		s.sleepUntil(ctx, next)
+	}
+	return nil
+}
+
+// fireDue fires everything due now and returns when to look again.
+func (s *Service) fireDue(ctx context.Context) (next time.Time, err error) {
+	for {
+		now, err := s.store.Now(ctx)
+		if err != nil {
+			return time.Time{}, err
+		}
+		ids, next, err := s.store.Due(ctx, now, timerPage)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if err := s.fireAll(ctx, ids, now); err != nil {
+			return time.Time{}, err
+		}
+		if len(ids) < timerPage {
+			return next, nil
+		}
+	}
+}
+
+func (s *Service) fireAll(ctx context.Context, ids []string, now time.Time) (first error) {
+	var (
+		wg   sync.WaitGroup
+		mu   sync.Mutex
+		work = make(chan string)
+	)
+	for range min(timerWorkers, len(ids)) {
+		wg.Go(func() {
+			for id := range work {
+				_, _, err := s.DoAsSystem(ctx, id, Tick{}, now)
+				if err != nil && KindOf(err) != NotFound {
+					mu.Lock()
+					first = err
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for _, id := range ids {
+		work <- id
+	}
+	close(work)
+	wg.Wait()
+	return first
+}
+
+// sleepUntil waits for the next clock, for an earlier one, or for timerIdle.
+func (s *Service) sleepUntil(ctx context.Context, next time.Time) {
+	wait := timerIdle
+	if !next.IsZero() {
+		wait = min(wait, next.Sub(s.Now()))
+	}
+	t := time.NewTimer(max(0, wait))
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			return
+		case due := <-s.wake:
+			if next.IsZero() || due.Before(next) {
+				return
+			}
+		}
+	}
+}
+
+// RunSweeps deletes idempotency keys that are over and archives orders that ended archiveAfter ago (0 = never), until
+// ctx ends.
+func (s *Service) RunSweeps(ctx context.Context, archiveAfter time.Duration, onError func(error)) error {
+	t := time.NewTicker(keySweep)
+	defer t.Stop()
+	for {
+		if err := s.sweep(ctx, archiveAfter); err != nil && ctx.Err() == nil {
+			onError(err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+	}
+}
+
+func (s *Service) sweep(ctx context.Context, archiveAfter time.Duration) error {
+	now, err := s.store.Now(ctx)
+	if err != nil {
+		return err
+	}
+	drain := func(some func() (int, error)) error {
+		for ctx.Err() == nil {
+			if n, err := some(); err != nil || n < sweepPage {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := drain(func() (int, error) { return s.store.DropKeys(ctx, now.Add(-KeyLives), sweepPage) }); err != nil {
+		return err
+	}
+	if archiveAfter == 0 {
+		return nil
+	}
+	return drain(func() (int, error) { return s.store.Archive(ctx, now.Add(-archiveAfter), sweepPage) })
+}
