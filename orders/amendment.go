@@ -17,8 +17,9 @@ func amendDone(t *step, cmd Command) bool {
 		!reflect.DeepEqual(m.Substitute, c.Substitute) {
 		return false
 	}
-	return m.Open() || m.Status == AmendmentAccepted && (c.Change == ChangeReduce && pieces(t.o.Items, c.ItemID) == c.Quantity ||
-		c.Change != ChangeReduce && pieces(t.o.Items, c.ItemID) == 0)
+	left := pieces(t.o.Items, c.ItemID)
+	applied := left == 0 || c.Change == ChangeReduce && left == c.Quantity
+	return m.Open() || applied || t.o.Status.Final() && t.o.Reason == ItemSoldOut
 }
 
 // pieces counts how many of an item the lines hold.
@@ -42,6 +43,8 @@ func amend(t *step, cmd Command) error {
 		return fieldErr("/quantity", "must be 1 to %d, fewer than ordered", have-1)
 	case c.Change == ChangeSubstitute && s == nil:
 		return fieldErr("/substitute", "needed for SUBSTITUTE")
+	case s != nil && s.ItemID == c.ItemID:
+		return fieldErr("/substitute/itemId", "is the item it stands for")
 	case s != nil && (s.UnitPrice < 0 || s.UnitPrice > MaxUnitPrice):
 		return fieldErr("/substitute/unitPrice", "must be 0 to %d", MaxUnitPrice)
 	}

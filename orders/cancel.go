@@ -42,6 +42,7 @@ func cancel(t *step, cmd Command) error {
 	}
 	if t.by.Role == RoleOps || o.Status == Pending ||
 		o.Status == Confirmed && t.now.Sub(o.ConfirmedAt) <= t.FreeCancel {
+		o.EndNote = c.Note
 		t.cancelled(c.Reason, about{outOfStock: c.OutOfStock})
 		return nil
 	}

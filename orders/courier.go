@@ -16,6 +16,7 @@ func canAssign(t *step, _ Command) bool { return t.o.in(Confirmed, Preparing, On
 // with the event.
 func assign(t *step, cmd Command) error {
 	c, d := cmd.(Assign).Courier, &t.o.Delivery
+	d.takeFromCourier()
 	d.Courier, d.AssignedAt = &c, t.now
 	d.ArrivedAtMerchantAt, d.ArrivedAtCustomerAt = time.Time{}, time.Time{}
 	d.Epoch++
@@ -26,6 +27,15 @@ func assign(t *step, cmd Command) error {
 	t.o.CourierBy = time.Time{}
 	t.emit(CourierAssigned, about{})
 	return nil
+}
+
+// takeFromCourier leaves the order with nobody, and notes who had it.
+func (d *Delivery) takeFromCourier() {
+	d.Before = ""
+	if d.Courier != nil {
+		d.Before = d.Courier.ID
+	}
+	d.Courier = nil
 }
 
 func unassignDone(t *step, _ Command) bool {
@@ -43,7 +53,8 @@ func canUnassign(t *step, _ Command) bool {
 // unassign is row 14: the order's clock for finding a courier starts anew.
 func unassign(t *step, _ Command) error {
 	d := &t.o.Delivery
-	d.Courier, d.Status = nil, Unassigned
+	d.takeFromCourier()
+	d.Status = Unassigned
 	d.ArrivedAtMerchantAt, d.ArrivedAtCustomerAt = time.Time{}, time.Time{}
 	d.Epoch++
 	if t.o.Status != OnDelivery {
@@ -235,6 +246,7 @@ func fail(t *step, cmd Command) error {
 	if err := t.mayName(c.Reason); err != nil {
 		return err
 	}
+	o.EndNote = c.Note
 	t.end(Failed, c.Reason)
 	t.settle(!c.Reason.customersFault(), Void)
 	o.Delivery.Disposition = or(c.Disposition, DispositionReturn)

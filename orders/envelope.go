@@ -24,6 +24,9 @@ func (m Millis) MarshalJSON() ([]byte, error) {
 	return append(b, '"'), nil
 }
 
+// UnmarshalJSON reads any RFC 3339 time; null is the zero time.
+func (m *Millis) UnmarshalJSON(b []byte) error { return (*time.Time)(m).UnmarshalJSON(b) }
+
 // IsZero lets omitzero leave m out.
 func (m Millis) IsZero() bool { return time.Time(m).IsZero() }
 

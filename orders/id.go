@@ -44,14 +44,15 @@ func formatID(u [16]byte) string {
 	return string(b)
 }
 
-// parseID is the 16 bytes of an order id.
+// parseID is the 16 bytes of an order id. Only what NewID makes is one: lower case, version 7, RFC 9562's variant.
 func parseID(id string) (u [16]byte, ok bool) {
 	h, found := strings.CutPrefix(id, IDPrefix)
-	if !found || len(id) != idLength {
+	digits := strings.ReplaceAll(h, "-", "")
+	if !found || len(id) != idLength || len(digits) != 2*len(u) {
 		return u, false
 	}
-	n, err := hex.Decode(u[:], []byte(strings.ReplaceAll(h, "-", "")))
-	return u, err == nil && n == 16 && formatID(u) == id
+	_, err := hex.Decode(u[:], []byte(digits))
+	return u, err == nil && u[6]>>4 == 7 && u[8]>>6 == 2 && formatID(u) == id
 }
 
 // ValidID reports whether id has the form of an order id.
@@ -86,14 +87,16 @@ func (o *Order) TrackingToken() string {
 	return TrackPrefix + base64.RawURLEncoding.EncodeToString(append(u[:], o.TrackKey...))
 }
 
-// ParseTrackingToken splits a tracking capability into the order it names and the key to compare.
+// ParseTrackingToken splits a tracking capability into the order it names and the key to compare. A capability has one
+// spelling.
 func ParseTrackingToken(s string) (orderID string, key []byte, ok bool) {
 	enc, found := strings.CutPrefix(s, TrackPrefix)
 	b, err := base64.RawURLEncoding.Strict().DecodeString(enc)
-	if !found || err != nil || len(b) != 16+trackKeySize {
-		return "", nil, false
+	if !found || err != nil || len(b) != 16+trackKeySize || len(enc) != base64.RawURLEncoding.EncodedLen(len(b)) {
+		return "", nil, false // the decoder skips line breaks, hence the length
 	}
-	return formatID([16]byte(b[:16])), b[16:], true
+	orderID = formatID([16]byte(b[:16]))
+	return orderID, b[16:], ValidID(orderID)
 }
 
 func newTrackKey() []byte {

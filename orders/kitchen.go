@@ -37,6 +37,7 @@ func reject(t *step, cmd Command) error {
 	if err := t.mayName(c.Reason); err != nil {
 		return err
 	}
+	t.o.EndNote = c.Note
 	t.cancelled(c.Reason, about{outOfStock: c.OutOfStock})
 	return nil
 }

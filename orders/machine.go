@@ -38,9 +38,10 @@ func (p Policy) Apply(o Order, c Command, by Actor, now time.Time) (Order, []Eve
 	if !ok || !r.takes(&o, by) {
 		return o, nil, Errorf(Forbidden, "role %s may not %s", by.Role, c.Action())
 	}
-	if now.Before(o.UpdatedAt) {
-		now = o.UpdatedAt
+	if o.Seq == 0 && c.Action() != ActCreate {
+		return o, nil, unknownOrder()
 	}
+	now = later(now, o.UpdatedAt)
 	t := step{Policy: p, o: o, by: by, now: now, act: c.Action()}
 	if r.done != nil && r.done(&t, c) {
 		return o, nil, nil
@@ -134,6 +135,7 @@ func (p Policy) refused(o *Order, a Action, by Actor, now time.Time) *Error {
 // AllowedActions lists what this actor may do to the order now, as path segments below it; never nil.
 func (p Policy) AllowedActions(o *Order, by Actor, now time.Time) []string {
 	out := []string{}
+	now = later(now, o.UpdatedAt)
 	t := step{Policy: p, o: *o, by: by, now: now}
 	for _, a := range actions {
 		r := rules[a]
@@ -160,6 +162,13 @@ func (a Action) segment(o *Order) string {
 		return strings.Replace(string(a), "/", "/"+itoa(n)+"/", 1)
 	}
 	return string(a)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -10,13 +10,13 @@ func (s *Service) Restaurant(ctx context.Context, id string) (*Restaurant, error
 	return s.store.Restaurant(ctx, id)
 }
 
-// PutRestaurant creates or replaces a restaurant and reports whether it is new. ifMatch is the version the caller
-// expects, nil = any. Errors: PreconditionFailed, Unprocessable for a menu that names an item twice.
-func (s *Service) PutRestaurant(ctx context.Context, r Restaurant, ifMatch *int64) (_ *Restaurant, created bool, err error) {
+// PutRestaurant creates or replaces a restaurant and reports whether it is new. match reports whether a version
+// (0: none yet) is one the caller expects, nil = any. Errors: PreconditionFailed, Unprocessable for a menu that names an item twice.
+func (s *Service) PutRestaurant(ctx context.Context, r Restaurant, match func(version int64) bool) (_ *Restaurant, created bool, err error) {
 	if err := checkMenu(r.Menu); err != nil {
 		return nil, false, err
 	}
-	out, err := s.editRestaurant(ctx, r.ID, ifMatch, func(old *Restaurant) (Restaurant, error) {
+	out, err := s.editRestaurant(ctx, r.ID, match, func(old *Restaurant) (Restaurant, error) {
 		created = old == nil
 		return r, nil
 	})
@@ -31,8 +31,8 @@ type ItemPatch struct {
 }
 
 // PatchItem changes one menu item. Errors: NotFound for an unknown restaurant or item, PreconditionFailed.
-func (s *Service) PatchItem(ctx context.Context, restaurant, item string, p ItemPatch, ifMatch *int64) (*Restaurant, error) {
-	return s.editRestaurant(ctx, restaurant, ifMatch, func(old *Restaurant) (Restaurant, error) {
+func (s *Service) PatchItem(ctx context.Context, restaurant, item string, p ItemPatch, match func(version int64) bool) (*Restaurant, error) {
+	return s.editRestaurant(ctx, restaurant, match, func(old *Restaurant) (Restaurant, error) {
 		if old == nil {
 			return Restaurant{}, Errorf(NotFound, "no such restaurant")
 		}
@@ -57,7 +57,7 @@ func set[T any](to *T, v *T) {
 }
 
 // editRestaurant writes what edit makes of the stored restaurant (nil: there is none), until nobody else was faster.
-func (s *Service) editRestaurant(ctx context.Context, id string, ifMatch *int64, edit func(*Restaurant) (Restaurant, error)) (*Restaurant, error) {
+func (s *Service) editRestaurant(ctx context.Context, id string, match func(version int64) bool, edit func(*Restaurant) (Restaurant, error)) (*Restaurant, error) {
 	for range casTries {
 		old, err := s.store.Restaurant(ctx, id)
 		if KindOf(err) == NotFound {
@@ -69,7 +69,7 @@ func (s *Service) editRestaurant(ctx context.Context, id string, ifMatch *int64,
 		if old != nil {
 			version = old.Version
 		}
-		if ifMatch != nil && *ifMatch != version {
+		if match != nil && !match(version) {
 			return nil, Errorf(PreconditionFailed, "the restaurant is at version %d", version)
 		}
 		next, err := edit(old)

@@ -50,7 +50,7 @@ func (r *Restaurant) Item(id string) (MenuItem, bool) {
 // prep is the usual kitchen time in minutes.
 func (r *Restaurant) prep() int {
 	if r.PrepMinutes > 0 {
-		return r.PrepMinutes
+		return min(r.PrepMinutes, MaxPrep)
 	}
 	return DefaultPrep
 }

@@ -27,9 +27,9 @@ func init() {
 		ActAccept:  {roles: roles(RoleCustomer), done: acceptDone, guard: canAnswer, apply: acceptAmendment},   // row 12a
 		ActDecline: {roles: roles(RoleCustomer), done: declineDone, guard: canAnswer, apply: rejectAmendment},  // row 12b
 
-		ActCancel:  {roles: roles(RoleCustomer, RoleOps), done: cancelDone, guard: canCancel, apply: cancel},             // rows 7-9, 24
-		ActApprove: {roles: roles(RoleMerchant, RoleOps), done: approveDone, guard: requestOpen, apply: approve},         // row 9a
-		ActDeny:    {roles: roles(RoleMerchant, RoleOps), done: denyDone, guard: requestOpen, apply: deny, atWill: true}, // row 9b
+		ActCancel:  {roles: roles(RoleCustomer, RoleOps), done: cancelDone, guard: canCancel, apply: cancel},     // rows 7-9, 24
+		ActApprove: {roles: roles(RoleMerchant, RoleOps), done: approveDone, guard: requestOpen, apply: approve}, // row 9a
+		ActDeny:    {roles: roles(RoleMerchant, RoleOps), done: denyDone, guard: requestOpen, apply: deny},       // row 9b
 
 		ActAssign:   {roles: roles(RoleOps), done: assignDone, guard: canAssign, apply: assign, atWill: true},                    // rows 13, 14
 		ActUnassign: {roles: roles(RoleOps, RoleCourier), done: unassignDone, guard: canUnassign, apply: unassign, atWill: true}, // row 14

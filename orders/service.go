@@ -3,7 +3,9 @@ package orders
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,7 +21,8 @@ type Service struct {
 	now    func() time.Time
 	unpaid int // UNPAID orders a customer may have; 0 = any number
 
-	wake chan time.Time // a clock that may be earlier than the one RunTimers waits for; capacity 1
+	wake    chan time.Time // a clock earlier than the one RunTimers waits for; capacity 1
+	waiting atomic.Int64   // the clock RunTimers waits for, µs since 1970; MaxInt64 while it looks
 
 	mu      sync.Mutex
 	placing map[string]int      // by customer: orders being placed that are not in the store yet
@@ -39,6 +42,7 @@ func NewService(store Store, cfg Config) *Service {
 		store: store, policy: cfg.Policy, now: cfg.Now, unpaid: cfg.UnpaidOrders,
 		wake: make(chan time.Time, 1), placing: map[string]int{}, running: map[string]struct{}{},
 	}
+	s.waiting.Store(math.MaxInt64)
 	if s.policy == (Policy{}) {
 		s.policy = DefaultPolicy
 	}
@@ -57,11 +61,11 @@ func (s *Service) AllowedActions(o *Order, by Actor) []string {
 }
 
 // Do applies a command for a caller and returns the order after it, with the events it caused (none for a repeat).
-// A change that is returned was fsynced. ifMatch is the seq the caller expects, nil = any.
+// A change that is returned was fsynced. match reports whether a seq is one the caller expects, nil = any.
 //
 // Errors: NotFound where the caller may not see the order, PreconditionFailed for another seq, and those of
 // Policy.Apply and Store.Commit. Who loses against another change is judged anew by what that change left.
-func (s *Service) Do(ctx context.Context, id string, c Command, by Caller, ifMatch *int64) (Order, []Event, error) {
+func (s *Service) Do(ctx context.Context, id string, c Command, by Caller, match func(seq int64) bool) (Order, []Event, error) {
 	c, err := s.priced(ctx, id, c)
 	if err != nil {
 		return Order{}, nil, err
@@ -70,7 +74,7 @@ func (s *Service) Do(ctx context.Context, id string, c Command, by Caller, ifMat
 		if !o.Ownership().VisibleTo(by, now) {
 			return unknownOrder()
 		}
-		if ifMatch != nil && *ifMatch != o.Seq {
+		if match != nil && !match(o.Seq) {
 			return Errorf(PreconditionFailed, "the order is at seq %d", o.Seq)
 		}
 		return nil

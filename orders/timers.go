@@ -2,6 +2,7 @@ package orders
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 )
@@ -12,12 +13,16 @@ const (
 	timerWorkers = 32              // of them fired at a time, so that they share commit groups
 	timerRetry   = time.Second     // pause after a failure of the store
 	timerIdle    = 5 * time.Minute // longest sleep; a clock set by another node is seen by then at the latest
-	keySweep     = 10 * time.Minute
-	sweepPage    = 1_000
+
+	sweepEvery = 10 * time.Minute // between sweeps of old keys and ended orders
+	sweepPage  = 1_000            // rows of one sweeping transaction
 )
 
 // poke tells RunTimers of a clock that may be earlier than the one it waits for.
 func (s *Service) poke(due time.Time) {
+	if due.UnixMicro() >= s.waiting.Load() {
+		return
+	}
 	for {
 		select {
 		case s.wake <- due:
@@ -38,6 +43,7 @@ func (s *Service) poke(due time.Time) {
 // again. It costs nothing per waiting order: one timer sleeps until the earliest clock.
 func (s *Service) RunTimers(ctx context.Context, onError func(error)) error {
 	for ctx.Err() == nil {
+		s.waiting.Store(math.MaxInt64) // a commit that this look does not see must wake us
 		next, err := s.fireDue(ctx)
 		if err != nil && ctx.Err() == nil {
 			onError(err)
@@ -100,6 +106,7 @@ func (s *Service) sleepUntil(ctx context.Context, next time.Time) {
 	if !next.IsZero() {
 		wait = min(wait, next.Sub(s.Now()))
 	}
+	s.waiting.Store(s.Now().Add(wait).UnixMicro())
 	t := time.NewTimer(max(0, wait))
 	defer t.Stop()
 	for {
@@ -119,7 +126,7 @@ func (s *Service) sleepUntil(ctx context.Context, next time.Time) {
 // RunSweeps deletes idempotency keys that are over and archives orders that ended archiveAfter ago (0 = never), until
 // ctx ends.
 func (s *Service) RunSweeps(ctx context.Context, archiveAfter time.Duration, onError func(error)) error {
-	t := time.NewTicker(keySweep)
+	t := time.NewTicker(sweepEvery)
 	defer t.Stop()
 	for {
 		if err := s.sweep(ctx, archiveAfter); err != nil && ctx.Err() == nil {

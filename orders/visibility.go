@@ -48,7 +48,7 @@ func (w Ownership) VisibleTo(c Caller, now time.Time) bool {
 	case RoleCustomer:
 		return same(w.Customer, c.ID)
 	case RoleMerchant:
-		return w.ShownToMerchant && slices.Contains(c.Restaurants, w.Restaurant)
+		return w.Restaurant != "" && w.ShownToMerchant && slices.Contains(c.Restaurants, w.Restaurant)
 	case RoleCourier:
 		return w.Courier != "" && same(w.Courier, c.ID) &&
 			(w.EndedAt.IsZero() || w.Returning || now.Before(w.EndedAt.Add(CourierReads)))

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"io"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+)
+
+func serveCommand(env map[string]string) *cobra.Command {
+	cfg, envErr := configFrom(env)
+	if envErr != nil {
+		cfg = &config{}
+	}
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Run the server", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if envErr != nil {
+				return envErr
+			}
+			a, err := newApp(cmd.Context(), cfg, newLog(cmd.ErrOrStderr()))
+			if err != nil {
+				return err
+			}
+			return a.run(cmd.Context())
+		},
+	}
+	cfg.flags(cmd.Flags())
+	return cmd
+}
+
+// newLog writes JSON lines with times in milliseconds UTC.
+func newLog(w io.Writer) zerolog.Logger {
+	zerolog.TimeFieldFormat = zerolog.TimeFormatUnixMs
+	return zerolog.New(w).With().Timestamp().Logger()
+}

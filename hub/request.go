@@ -1,0 +1,293 @@
+package hub
+
+import (
+	"context"
+	"time"
+
+	"doorbell/hub/wire"
+	"doorbell/orders"
+)
+
+// Handle carries out one line of the client and queues the answer. It is called by one goroutine, and waits for a
+// client that asks faster than it reads. What is wrong with a line is answered with an error frame; it ends nothing.
+func (s *Session) Handle(ctx context.Context, line []byte) {
+	s.Room()
+	r, err := wire.ParseRequest(line)
+	if err != nil {
+		bad, _ := err.(*wire.Error)
+		s.refuse(bad.ID, "", orders.Errorf(orders.Invalid, "%s", bad.Error()))
+		return
+	}
+	switch r.Op {
+	case wire.OpWatch:
+		ok := true
+		for _, w := range r.Watch {
+			s.Room()
+			if err := s.watchText(ctx, w); err != nil {
+				ok = false
+				s.refuse(r.ID, w.Topic, err)
+			}
+		}
+		s.accept(r.ID, ok)
+	case wire.OpUnwatch:
+		for _, name := range r.Topics {
+			if t, ok := wire.ParseTopic(name); ok {
+				s.Unwatch(t)
+			}
+		}
+		s.accept(r.ID, true)
+	case wire.OpAck:
+		if err := s.ack(r.Topic, r.Seq); err != nil {
+			s.refuse(r.ID, r.Topic, err)
+			return
+		}
+		s.accept(r.ID, true)
+	case wire.OpToken:
+		s.renew(ctx, r)
+	case wire.OpPing:
+		s.reply(&Message{Frame: wire.AppendPong(nil)})
+	case wire.OpLocate:
+		s.refuse(r.ID, "", orders.Errorf(orders.Forbidden, "positions are not taken here yet"))
+	}
+}
+
+// accept answers ok to a request that asked for an answer.
+func (s *Session) accept(id *int64, ok bool) {
+	if id != nil && ok {
+		s.reply(&Message{Frame: wire.AppendOK(nil, *id)})
+	}
+}
+
+// refuse answers with an error frame: the kind and text of err, never its cause.
+func (s *Session) refuse(id *int64, topic string, err error) {
+	kind, text := orders.KindOf(err), "something went wrong on our side"
+	if e, ok := err.(*orders.Error); ok && kind != orders.Internal {
+		text = e.Text
+	}
+	if len(topic) > maxEcho {
+		topic = ""
+	}
+	s.reply(&Message{Frame: wire.AppendError(nil, id, topic, kind, text)})
+}
+
+// maxEcho is the longest topic, in bytes, that an error frame repeats.
+const maxEcho = 128
+
+func (s *Session) watchText(ctx context.Context, w wire.Watch) error {
+	t, ok := wire.ParseTopic(w.Topic)
+	if !ok {
+		return orders.Errorf(orders.Invalid, "no such topic: order/{id}, restaurant/{id} or courier/{id}")
+	}
+	return s.Watch(ctx, t, w.After)
+}
+
+// Watch begins to watch a topic, or resumes it after the last seq the client has seen (0 = none). Watching what is
+// watched already begins anew from after. Errors: NotFound for what the caller may not see, Exhausted beyond
+// wire.MaxTopics, Unavailable.
+func (s *Session) Watch(ctx context.Context, t wire.Topic, after int64) error {
+	by := s.Caller()
+	if t.Board() {
+		if !seesBoard(by, t) {
+			return orders.Errorf(orders.NotFound, "no such board")
+		}
+		sub, err := s.join(t, 0)
+		if err == nil {
+			s.wantLoad(sub)
+		}
+		return err
+	}
+	sub, err := s.join(t, after)
+	if err != nil {
+		return err
+	}
+	// Read behind the join: what is committed from here on is heard of.
+	own, err := s.hub.cfg.Source.Ownership(ctx, t.ID)
+	if err == nil && !own.VisibleTo(by, time.Now()) {
+		err = orders.Errorf(orders.NotFound, "no such order")
+	}
+	if err != nil {
+		s.Unwatch(t)
+		return err
+	}
+	if by.Role == orders.RoleTracker {
+		s.endWith(own)
+	}
+	s.begin(sub, own.Seq, after)
+	return nil
+}
+
+// seesBoard reports whether a board is this caller's.
+func seesBoard(by orders.Caller, t wire.Topic) bool {
+	switch by.Role {
+	case orders.RoleOps:
+		return true
+	case orders.RoleMerchant:
+		if t.Kind == wire.TopicRestaurant {
+			for _, r := range by.Restaurants {
+				if r == t.ID {
+					return true
+				}
+			}
+		}
+	case orders.RoleCourier:
+		return t.Kind == wire.TopicCourier && t.ID == by.ID
+	}
+	return false
+}
+
+// join registers a watch, which hears of everything from now on and is told nothing until it is loaded.
+func (s *Session) join(t wire.Topic, after int64) (*sub, error) {
+	s.Unwatch(t)
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return nil, orders.Errorf(orders.Unavailable, "the session has ended")
+	}
+	if len(s.subs) >= wire.MaxTopics {
+		s.mu.Unlock()
+		return nil, orders.Errorf(orders.Exhausted, "at most %d topics", wire.MaxTopics)
+	}
+	sub := &sub{session: s, last: after, resume: after > 0 || s.replay}
+	if t.Board() {
+		sub.board = &board{shown: map[string]*shown{}, paging: true}
+	}
+	s.mu.Unlock()
+
+	sub.topic = s.hub.join(t, sub)
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		s.hub.part(sub)
+		return nil, orders.Errorf(orders.Unavailable, "the session has ended")
+	}
+	s.subs[t] = sub
+	s.mu.Unlock()
+	return sub, nil
+}
+
+// begin tells a watch that nothing was missed, or has it loaded. An after beyond what is stored cannot be: such a
+// client gets a snapshot.
+func (s *Session) begin(sub *sub, seq, after int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sub.gone || s.ended {
+		return
+	}
+	switch {
+	case after > seq:
+		sub.resume = s.replay
+		if s.replay {
+			sub.last = seq
+		}
+	case after == seq && after > 0 && sub.missed <= seq:
+		sub.live = true
+		sub.sent = seq // the client has it: it may acknowledge it
+		if !s.replay {
+			s.push(entry{m: &Message{Frame: wire.AppendCurrent(nil, sub.topic.name, seq)}})
+		}
+		return
+	}
+	s.want(sub)
+}
+
+func (s *Session) wantLoad(sub *sub) {
+	s.mu.Lock()
+	s.want(sub)
+	s.mu.Unlock()
+}
+
+// endWith lets a tracking link's session end when the link does.
+func (s *Session) endWith(own orders.Ownership) {
+	if own.EndedAt.IsZero() {
+		return
+	}
+	s.mu.Lock()
+	s.id.ExpiresAt = earlier(s.id.ExpiresAt, own.EndedAt.Add(orders.TrackingLives))
+	s.mu.Unlock()
+}
+
+// Unwatch ends a watch. What is queued already still goes out.
+func (s *Session) Unwatch(t wire.Topic) {
+	s.mu.Lock()
+	sub := s.subs[t]
+	if sub != nil {
+		sub.gone = true
+		delete(s.subs, t)
+	}
+	s.mu.Unlock()
+	if sub != nil {
+		s.hub.part(sub)
+	}
+}
+
+// ack notes that a person was shown everything up to seq of an order. Errors: Invalid for another topic, Unprocessable
+// for what was never written to this socket.
+func (s *Session) ack(topic string, seq int64) error {
+	t, ok := wire.ParseTopic(topic)
+	if !ok || t.Board() {
+		return orders.Errorf(orders.Invalid, "an ack names order/{id}")
+	}
+	var sent int64
+	s.mu.Lock()
+	if sub := s.subs[t]; sub != nil {
+		sent = sub.sent
+	}
+	for name, sub := range s.subs {
+		if name.Board() {
+			sent = max(sent, sub.sentOf(t.ID))
+		}
+	}
+	by := s.id.Caller
+	s.mu.Unlock()
+	if seq > sent {
+		return orders.Errorf(orders.Unprocessable, "seq %d was not sent on this socket", seq)
+	}
+	if on := s.hub.topic(t); on != nil {
+		on.mu.Lock()
+		at, latest := on.latestAt, on.latest
+		on.mu.Unlock()
+		if latest == seq && !at.IsZero() {
+			s.hub.m.acked.Observe(time.Since(at).Seconds())
+		}
+	}
+	if s.hub.cfg.OnAck != nil {
+		s.hub.cfg.OnAck(by, t.ID, seq)
+	}
+	return nil
+}
+
+// renew takes a fresh token of the same person; another's ends the session.
+func (s *Session) renew(ctx context.Context, r wire.Request) {
+	id, err := s.hub.cfg.Verify(ctx, r.Token)
+	if err != nil {
+		s.refuse(r.ID, "", err)
+		return
+	}
+	s.mu.Lock()
+	same := sameIdentity(s.id, id)
+	if same {
+		s.id.ExpiresAt, s.id.IssuedAt = id.ExpiresAt, id.IssuedAt
+	}
+	s.mu.Unlock()
+	if !same {
+		s.End(OtherToken)
+		return
+	}
+	s.accept(r.ID, true)
+}
+
+func sameIdentity(a, b Identity) bool {
+	if a.ID != b.ID || a.Role != b.Role || a.OrderID != b.OrderID || len(a.Restaurants) != len(b.Restaurants) {
+		return false
+	}
+	for _, r := range a.Restaurants {
+		found := false
+		for _, x := range b.Restaurants {
+			found = found || x == r
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}

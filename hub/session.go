@@ -1,0 +1,251 @@
+package hub
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	mrand "math/rand/v2"
+	"sync"
+	"time"
+
+	"doorbell/hub/wire"
+	"doorbell/orders"
+)
+
+// Conn carries a session's messages to one client. An adapter has it; see hub/wsconn.
+type Conn interface {
+	// Write sends messages in order, as one unit where the transport has such a thing. The hub calls it from one
+	// goroutine at a time. It may block as long as the client takes its bytes, and fails once nothing moved for 10 s.
+	Write(batch []*Message) error
+	// Ping asks the client for a sign of life. The hub calls it from the goroutine that writes.
+	Ping() error
+	// Close ends the connection and tells the client why where that is still possible. It does not block, and the hub
+	// calls it once.
+	Close(e Ending)
+}
+
+// Limits of a session.
+const (
+	queueLimit = 32 << 10 // bytes of events waiting; more are thrown away and one snapshot follows
+	batchLimit = 16 << 10 // bytes written at once, one message aside
+	replyLimit = 8 << 10  // bytes of replies waiting before the next request is read
+	maxReplay  = 64       // events a resume replays; a longer absence gets a snapshot
+	inlineMsgs = 4        // messages queued without an allocation
+)
+
+// Session is one client's connection: what it watches, and what waits for it. Requests come in through the methods of
+// request.go, by one goroutine; everything else is safe for concurrent use.
+type Session struct {
+	hub    *Hub
+	conn   Conn
+	name   string // random; told to the client and written to the log
+	replay bool   // a stream: always resumed by events, never by a snapshot
+	pump   func() // s.write, bound once so that starting it allocates nothing
+
+	mu      sync.Mutex // guards the following
+	id      Identity
+	subs    map[wire.Topic]*sub
+	queue   []entry // status messages and replies waiting, oldest first; bounded by bytes, see queueLimit
+	queued  int     // bytes in queue
+	todo    []*sub  // watches that wait for their load, oldest first
+	writing bool    // the pump is running; it alone writes to the connection
+	ping    bool    // the pump is to ask for a sign of life
+	ended   bool
+	slack   chan struct{} // not nil: the reader waits for the queue to go down, closed then
+	inline  [inlineMsgs]entry
+
+	retireAt time.Time // goaway is sent then
+	leaveAt  time.Time // after goaway: ended then; zero before
+	heardAt  time.Time // last sign of life
+	pingedAt time.Time // last ping
+	since    time.Time
+	written  int64 // messages
+	thrown   int64 // messages thrown away
+}
+
+// entry is a message in a queue.
+type entry struct {
+	m   *Message
+	sub *sub // whose message it is; nil for replies
+}
+
+// Connect makes a session of an admitted place. The first line is hello, unless the connection is a stream, which only
+// understands events and is resumed by replaying them. The caller then reads requests, and calls End when the
+// connection breaks.
+func (p *Place) Connect(conn Conn, stream bool) *Session {
+	now := time.Now()
+	h := p.hub
+	s := &Session{
+		hub: h, conn: conn, name: newSessionName(), replay: stream, id: p.id, subs: map[wire.Topic]*sub{},
+		heardAt: now, since: now, retireAt: now.Add(spread(h.cfg.MaxAge, 0.2)),
+	}
+	s.pump = s.write
+	s.queue = s.inline[:0]
+	p.used = true
+	h.enter(s)
+	p.leave()
+	h.m.sessions.Inc()
+	if !stream {
+		s.reply(&Message{Frame: wire.AppendHello(nil, s.name, h.cfg.Heartbeat)})
+	}
+	if h.Draining() {
+		s.mu.Lock()
+		s.goaway(0, now)
+		s.mu.Unlock()
+	}
+	h.wheel.add(s, s.look(now), now)
+	return s
+}
+
+// spread is d, more or less by a random share of it.
+func spread(d time.Duration, share float64) time.Duration {
+	return time.Duration(float64(d) * (1 + share*(2*mrand.Float64()-1)))
+}
+
+func newSessionName() string {
+	var b [9]byte
+	_, _ = rand.Read(b[:]) // never fails, see crypto/rand
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// Name is the session's random name, as the client was told it.
+func (s *Session) Name() string { return s.name }
+
+func (s *Session) identity() Identity {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.id
+}
+
+// End ends the session: nothing more is queued, the client is told why, the topics forget it. Only the first call does.
+func (s *Session) End(e Ending) {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return
+	}
+	s.ended = true
+	subs := s.subs
+	s.subs = nil
+	s.queue, s.queued, s.todo = nil, 0, nil
+	s.giveSlack()
+	s.mu.Unlock()
+
+	s.conn.Close(e)
+	for _, sub := range subs {
+		s.hub.part(sub)
+	}
+	s.hub.leave(s)
+	s.hub.m.sessions.Dec()
+	s.hub.m.ended.WithLabelValues(e.Label).Inc()
+	s.hub.log.Info().Str("session", s.name).Str("role", string(s.id.Role)).Str("reason", e.Label).
+		Int64("took_ms", time.Since(s.since).Milliseconds()).Int64("written", s.written).Int64("thrown_away", s.thrown).
+		Msg("session ended")
+}
+
+// Heard notes a sign of life: any bytes of the client count.
+func (s *Session) Heard() {
+	s.mu.Lock()
+	s.heardAt = time.Now()
+	s.mu.Unlock()
+}
+
+// push queues a message and starts the pump. It is called with s.mu held, and throws everything of its kind away when
+// the client does not take it.
+func (s *Session) push(e entry) {
+	if s.ended {
+		return
+	}
+	if e.sub != nil && s.queued+len(e.m.Frame) > queueLimit && len(s.queue) > 0 {
+		s.overflow()
+		s.behind(e.sub, e.m.Seq)
+		return
+	}
+	s.queue = append(s.queue, e)
+	s.queued += len(e.m.Frame)
+	s.start()
+}
+
+// overflow throws away every status message that waits; each watch it came from is loaded again once the socket drains.
+// Replies stay.
+func (s *Session) overflow() {
+	kept := make([]entry, 0, inlineMsgs)
+	s.queued = 0
+	for _, e := range s.queue {
+		if e.sub == nil {
+			kept = append(kept, e)
+			s.queued += len(e.m.Frame)
+			continue
+		}
+		s.behind(e.sub, e.m.Seq)
+		s.thrown++
+		s.hub.m.thrown.WithLabelValues("overflow").Inc()
+	}
+	s.queue = kept
+}
+
+// behind marks a watch whose client missed something: a load will tell it everything. Called with s.mu held.
+func (s *Session) behind(sub *sub, seq int64) {
+	sub.missed = max(sub.missed, seq)
+	if sub.board != nil {
+		sub.board.restart()
+	} else if sub.live {
+		sub.resume = s.replay // only a stream is resumed by events again, from the last one that was taken for writing
+		sub.last = sub.taken
+	}
+	sub.live = false
+	s.want(sub)
+}
+
+// want queues a load.
+func (s *Session) want(sub *sub) {
+	if !sub.queued && !sub.gone && !s.ended {
+		sub.queued = true
+		s.todo = append(s.todo, sub)
+		s.start()
+	}
+}
+
+// start runs the pump unless it runs already. Nothing waits, nothing runs: an idle session has no writer.
+func (s *Session) start() {
+	if !s.writing && !s.ended {
+		s.writing = true
+		s.hub.running.Add(1)
+		go s.pump()
+	}
+}
+
+// reply queues an answer to the client itself; it is never thrown away.
+func (s *Session) reply(m *Message) {
+	s.mu.Lock()
+	s.push(entry{m: m})
+	s.mu.Unlock()
+}
+
+// giveSlack wakes a reader that waited for room. Called with s.mu held.
+func (s *Session) giveSlack() {
+	if s.slack != nil {
+		close(s.slack)
+		s.slack = nil
+	}
+}
+
+// Room waits until few enough replies wait for the client that its next request can be read. It returns at once for a
+// client that reads what it is sent.
+func (s *Session) Room() {
+	for {
+		s.mu.Lock()
+		if s.ended || s.queued < replyLimit {
+			s.mu.Unlock()
+			return
+		}
+		if s.slack == nil {
+			s.slack = make(chan struct{})
+		}
+		slack := s.slack
+		s.mu.Unlock()
+		<-slack
+	}
+}
+
+// Caller is who the session speaks for.
+func (s *Session) Caller() orders.Caller { return s.identity().Caller }

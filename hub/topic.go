@@ -1,0 +1,170 @@
+package hub
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"doorbell/hub/wire"
+	"doorbell/orders"
+)
+
+// topicShard is a part of the watched topics. Topics nobody watches are not there.
+type topicShard struct {
+	mu     sync.RWMutex // guards the following
+	byName map[wire.Topic]*topic
+}
+
+// topic is something that is watched on this node.
+type topic struct {
+	name wire.Topic
+
+	mu       sync.Mutex // guards the following; taken before a session's
+	subs     []*sub     // replaced, never changed in place: a fan-out walks its copy without the lock
+	dead     bool       // the last watcher left: look it up anew
+	latest   int64      // of an order: the highest seq heard of
+	latestAt time.Time  // when latest was handed to the hub; zero where it was read
+
+	loadMu sync.Mutex // one load at a time; guards the following
+	loaded *snapshot
+}
+
+// snapshot is an order as it was read, encoded once per role.
+type snapshot struct {
+	own    orders.Ownership
+	readAt time.Time
+	order  orders.Order
+	mu     sync.Mutex // guards the following
+	frames map[orders.Role]*Message
+}
+
+// snapshotLives is how long a snapshot may be handed to others: its estimatedTime grows old.
+const snapshotLives = time.Second
+
+// join adds a watcher to a topic, which is made if need be.
+func (h *Hub) join(name wire.Topic, s *sub) *topic {
+	shard := &h.topics[h.shardOf(name.ID)]
+	for {
+		shard.mu.Lock()
+		t := shard.byName[name]
+		if t == nil {
+			t = &topic{name: name}
+			shard.byName[name] = t
+		}
+		shard.mu.Unlock()
+		t.mu.Lock()
+		if !t.dead {
+			t.subs = append(slices.Clip(t.subs), s)
+			t.mu.Unlock()
+			return t
+		}
+		t.mu.Unlock()
+	}
+}
+
+// part takes a watcher out of its topic, which goes with the last one.
+func (h *Hub) part(s *sub) {
+	t := s.topic
+	t.mu.Lock()
+	left := make([]*sub, 0, len(t.subs))
+	for _, x := range t.subs {
+		if x != s {
+			left = append(left, x)
+		}
+	}
+	t.subs = left
+	t.dead = len(left) == 0
+	dead := t.dead
+	t.mu.Unlock()
+	if !dead {
+		return
+	}
+	shard := &h.topics[h.shardOf(t.name.ID)]
+	shard.mu.Lock()
+	if shard.byName[t.name] == t {
+		delete(shard.byName, t.name)
+	}
+	shard.mu.Unlock()
+}
+
+// topic finds a watched topic, nil when nobody watches it.
+func (h *Hub) topic(name wire.Topic) *topic {
+	shard := &h.topics[h.shardOf(name.ID)]
+	shard.mu.RLock()
+	defer shard.mu.RUnlock()
+	return shard.byName[name]
+}
+
+// Topics is how many topics are watched here.
+func (h *Hub) Topics() (n int) {
+	for i := range h.topics {
+		h.topics[i].mu.RLock()
+		n += len(h.topics[i].byName)
+		h.topics[i].mu.RUnlock()
+	}
+	return n
+}
+
+// heard notes a seq of the order and returns who watches it.
+func (t *topic) heard(seq int64, at time.Time) []*sub {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if seq > t.latest {
+		t.latest, t.latestAt = seq, at
+	}
+	return t.subs
+}
+
+// watchers is who watches the topic.
+func (t *topic) watchers() []*sub {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.subs
+}
+
+func (t *topic) latestSeq() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.latest
+}
+
+// load reads the order of a topic, once for all who ask at the same time. What it returns is at least as new as
+// anything the topic heard of before the call.
+func (h *Hub) load(ctx context.Context, t *topic) (*snapshot, error) {
+	t.loadMu.Lock()
+	defer t.loadMu.Unlock()
+	now := time.Now()
+	if l := t.loaded; l != nil && now.Sub(l.readAt) < snapshotLives && l.own.Seq >= t.latestSeq() {
+		return l, nil
+	}
+	o, err := h.cfg.Source.Order(ctx, t.name.ID)
+	if err != nil {
+		return nil, err
+	}
+	l := newSnapshot(o, now)
+	if t.loaded = nil; len(t.heard(o.Seq, time.Time{})) > 1 {
+		t.loaded = l // for the others; a topic with one watcher keeps nothing
+	}
+	return l, nil
+}
+
+func newSnapshot(o orders.Order, now time.Time) *snapshot {
+	return &snapshot{own: o.Ownership(), readAt: now, order: o, frames: map[orders.Role]*Message{}}
+}
+
+// message is the snapshot as a role may see it, in the order's own topic.
+func (s *snapshot) message(h *Hub, role orders.Role) *Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.frames[role]
+	if m == nil {
+		view := h.cfg.View(&s.order, role, s.readAt)
+		m = &Message{
+			Frame: wire.AppendSnapshot(nil, wire.OrderTopic(s.order.ID), nil, s.order.Seq, view),
+			Order: s.order.ID, Seq: s.order.Seq,
+		}
+		s.frames[role] = m
+	}
+	return m
+}

@@ -1,0 +1,30 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// Due implements [orders.Store]. It reads the timers themselves, so it costs what is due and not what waits.
+func (s *Store) Due(ctx context.Context, now time.Time, limit int) (ids []string, next time.Time, err error) {
+	limit = pageSizeOf(limit)
+	err = s.reads.each(ctx, readTimers, []any{limit + 1}, func(r *sql.Rows) error {
+		var id string
+		var due int64
+		switch err := r.Scan(&id, &due); {
+		case err != nil:
+			return err
+		case !next.IsZero(): // the row behind next
+		case len(ids) < limit && due <= micros(now):
+			ids = append(ids, id)
+		default:
+			next = fromMicros(due)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, time.Time{}, told(sqliteFault, err)
+	}
+	return ids, next, nil
+}

@@ -1,0 +1,319 @@
+package web_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"doorbell/hub"
+	"doorbell/orders"
+	"doorbell/orders/store"
+	"doorbell/web"
+	"doorbell/web/api"
+	"doorbell/web/auth"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var secret = []byte("a secret of tests, longer than 32 bytes")
+
+// node is a whole server on a real store, behind a real socket. Every answer it gives is held against openapi.yaml.
+type node struct {
+	t       testing.TB
+	srv     *httptest.Server
+	web     *web.Server
+	service *orders.Service
+	store   *store.Store
+	now     *clock
+}
+
+// clock is the time the service lives in: the real one, moved forward at will.
+type clock struct{ ahead time.Duration }
+
+func (c *clock) now() time.Time { return time.Now().Add(c.ahead) }
+
+// start runs a node with this configuration changed by opts.
+func start(t testing.TB, opts ...func(*web.Config, *orders.Config)) *node {
+	t.Helper()
+	waiters := &hub.Waiters{}
+	st, err := store.Open(context.Background(), store.Config{Dir: t.TempDir(), Publisher: waiters})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ran := make(chan error, 1)
+	go func() { ran <- st.Run(ctx) }()
+	n := &node{t: t, store: st, now: &clock{}}
+	revocations := auth.NewRevocations(nil)
+	verifier, err := auth.New(auth.Config{Secret: secret, Revocations: revocations})
+	if err != nil {
+		t.Fatal(err)
+	}
+	oc := orders.Config{Now: n.now.now, UnpaidOrders: 10}
+	wc := web.Config{
+		Store: st, Verifier: verifier, Revocations: revocations, Waiters: waiters, Health: web.NewHealth(st.Ready),
+		PublicURL: "https://bell.example", Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel),
+	}
+	for _, o := range opts {
+		o(&wc, &oc)
+	}
+	n.service = orders.NewService(st, oc)
+	wc.Orders = n.service
+	if n.web, err = web.New(wc); err != nil {
+		t.Fatal(err)
+	}
+	n.srv = httptest.NewUnstartedServer(n.web)
+	n.srv.Config = web.NewHTTPServer(n.web, zerolog.Nop())
+	n.srv.Start()
+	t.Cleanup(func() {
+		n.srv.Close()
+		cancel()
+		<-ran
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
+// token mints a token for a caller, valid for an hour.
+func token(t testing.TB, role orders.Role, sub string, restaurants ...string) string {
+	t.Helper()
+	s, err := auth.Mint(secret, auth.Claims{
+		Subject: sub, Role: role, Restaurants: restaurants, IssuedAt: time.Now().Add(-time.Second), ExpiresAt: time.Now().Add(time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// who calls, by name. The first of each role owns the orders that order makes.
+type cast struct{ customer, merchant, courier, payment, ops, stranger, otherMerchant, otherCourier string }
+
+func newCast(t testing.TB) cast {
+	return cast{
+		customer: token(t, orders.RoleCustomer, "cus_1"), stranger: token(t, orders.RoleCustomer, "cus_2"),
+		merchant: token(t, orders.RoleMerchant, "mer_1", "res_1"), otherMerchant: token(t, orders.RoleMerchant, "mer_2", "res_2"),
+		courier: token(t, orders.RoleCourier, "cou_1"), otherCourier: token(t, orders.RoleCourier, "cou_2"),
+		payment: token(t, orders.RolePayment, "pay_1"), ops: token(t, orders.RoleOps, "ops_1"),
+	}
+}
+
+// reply is an answer, read whole.
+type reply struct {
+	t      testing.TB
+	Code   int
+	Header http.Header
+	Raw    []byte
+}
+
+// get is the value at a dotted path of the JSON body, nil where there is none: "payment.status", "items.0.name".
+func (r reply) get(path string) any {
+	r.t.Helper()
+	var v any
+	if err := json.Unmarshal(r.Raw, &v); err != nil {
+		r.t.Fatalf("the body is no JSON: %v\n%s", err, r.Raw)
+	}
+	for _, key := range strings.Split(path, ".") {
+		switch c := v.(type) {
+		case map[string]any:
+			v = c[key]
+		case []any:
+			var i int
+			if _, err := fmt.Sscan(key, &i); err != nil || i >= len(c) {
+				return nil
+			}
+			v = c[i]
+		default:
+			return nil
+		}
+	}
+	return v
+}
+
+func (r reply) text(path string) string { s, _ := r.get(path).(string); return s }
+
+func (r reply) seq() int64 { f, _ := r.get("seq").(float64); return int64(f) }
+
+// want fails the test unless the answer has this code.
+func (r reply) want(code int) reply {
+	r.t.Helper()
+	if r.Code != code {
+		r.t.Fatalf("answered %d, want %d: %s", r.Code, code, r.Raw)
+	}
+	return r
+}
+
+// call sends a request with a JSON body (nil = none, string and []byte as they are) and headers given as name, value.
+func (n *node) call(method, path, token string, body any, headers ...string) reply {
+	n.t.Helper()
+	var payload io.Reader
+	switch b := body.(type) {
+	case nil:
+	case string:
+		payload = strings.NewReader(b)
+	case []byte:
+		payload = bytes.NewReader(b)
+	default:
+		j, err := json.Marshal(b)
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		payload = bytes.NewReader(j)
+	}
+	req, err := http.NewRequest(method, n.srv.URL+path, payload)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	if payload != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Add(headers[i], headers[i+1])
+	}
+	return n.send(n.srv.Client(), req)
+}
+
+func (n *node) send(c *http.Client, req *http.Request) reply {
+	n.t.Helper()
+	res, err := c.Do(req)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	checkAnswer(n.t, req, res, raw)
+	return reply{n.t, res.StatusCode, res.Header, raw}
+}
+
+func (n *node) post(path, token string, body any, headers ...string) reply {
+	n.t.Helper()
+	return n.call(http.MethodPost, path, token, body, headers...)
+}
+
+func (n *node) get(path, token string, headers ...string) reply {
+	n.t.Helper()
+	return n.call(http.MethodGet, path, token, nil, headers...)
+}
+
+func (n *node) put(path, token string, body any, headers ...string) reply {
+	n.t.Helper()
+	return n.call(http.MethodPut, path, token, body, headers...)
+}
+
+// document is openapi.yaml with a router, read once.
+var document = func() routers.Router {
+	doc, err := api.Load()
+	if err != nil {
+		panic(err)
+	}
+	doc.Servers = openapi3.Servers{{URL: "/v1"}}
+	r, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}()
+
+// checkAnswer holds an answer against the document: its code, headers and body. What the document does not describe
+// (health, pages, unknown paths) is passed over.
+func checkAnswer(t testing.TB, req *http.Request, res *http.Response, raw []byte) {
+	t.Helper()
+	probe := req.Clone(context.Background())
+	probe.URL.Scheme, probe.URL.Host = "", ""
+	route, params, err := document.FindRoute(probe)
+	if err != nil {
+		return
+	}
+	in := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: probe, PathParams: params, Route: route},
+		Status:                 res.StatusCode, Header: res.Header, Body: io.NopCloser(bytes.NewReader(raw)),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
+	}
+	if err := openapi3filter.ValidateResponse(context.Background(), in); err != nil {
+		t.Errorf("%s %s answered %d, which openapi.yaml does not allow: %v\n%s", req.Method, req.URL.Path, res.StatusCode, err, raw)
+	}
+}
+
+// orderBody is a request for two dishes at 5000 in all. change may be nil.
+func orderBody(change func(map[string]any)) map[string]any {
+	b := map[string]any{
+		"restaurantId": "res_1", "paymentMethod": "WECHAT",
+		"items": []any{
+			map[string]any{"itemId": "rice", "name": "Rice", "unitPrice": 1500, "quantity": 2, "note": "no egg"},
+			map[string]any{"itemId": "soup", "name": "Soup", "unitPrice": 2000, "quantity": 1},
+		},
+		"address": map[string]any{"line": "1 Century Ave", "lat": 31.23, "lon": 121.47, "name": "Li", "phone": "+8613800000000"},
+	}
+	if change != nil {
+		change(b)
+	}
+	return b
+}
+
+// restaurant registers res_1 (or another id) with no menu, changed by change.
+func (n *node) restaurant(c cast, id string, change func(map[string]any)) {
+	n.t.Helper()
+	b := map[string]any{"name": "Golden Wok", "lat": 31.23, "lon": 121.47, "prepMinutes": 20}
+	if change != nil {
+		change(b)
+	}
+	if r := n.put("/v1/restaurants/"+id, c.ops, b); r.Code != 201 && r.Code != 200 {
+		n.t.Fatalf("%d %s", r.Code, r.Raw)
+	}
+}
+
+// order places an order at res_1 and takes it as far as the named step: placed, paid, confirmed, preparing, assigned,
+// onway, completed. It returns its path.
+func (n *node) order(c cast, step string, change func(map[string]any)) string {
+	n.t.Helper()
+	r := n.post("/v1/orders", c.customer, orderBody(change)).want(201)
+	path, total := r.Header.Get("Location"), r.get("total")
+	for _, s := range []struct {
+		name string
+		do   func() reply
+	}{
+		{"placed", func() reply { return n.get(path, c.customer) }},
+		{"paid", func() reply {
+			if r.text("paymentMethod") == "CASH" {
+				return n.get(path, c.customer)
+			}
+			return n.post(path+"/pay", c.payment, map[string]any{"amount": total, "transactionId": "tx_1"})
+		}},
+		{"confirmed", func() reply { return n.post(path+"/confirm", c.merchant, map[string]any{"prepMinutes": 20}) }},
+		{"preparing", func() reply { return n.post(path+"/prepare", c.merchant, nil) }},
+		{"assigned", func() reply {
+			return n.put(path+"/courier", c.ops, map[string]any{"courierId": "cou_1", "name": "Wang", "vehicle": "bike", "phone": "+8617000000000"})
+		}},
+		{"onway", func() reply { return n.post(path+"/pickup", c.courier, nil) }},
+		{"completed", func() reply { return n.post(path+"/deliver", c.courier, nil) }},
+	} {
+		s.do().want(200)
+		if s.name == step {
+			return path
+		}
+	}
+	n.t.Fatalf("no step %q", step)
+	return ""
+}

@@ -1,0 +1,80 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"doorbell/orders"
+	"doorbell/web/auth"
+)
+
+// Config is what a Server works with.
+type Config struct {
+	Orders      *orders.Service
+	Store       Store
+	Verifier    *auth.Verifier
+	Revocations *auth.Revocations
+	Waiters     Waiters
+	Health      *Health
+	Proxies     auth.TrustedProxies
+	PublicURL   string   // of tracking links, without a slash behind
+	Origins     []string // that browsers may call from; "*" = any, empty = none
+	OpenURLs    bool     // callbacks may go to any port and over plain http (development)
+
+	CustomerLimit *auth.Limit // of customers and tracking links, by sub; nil = none
+	CourierLimit  *auth.Limit // of couriers, by sub; nil = none
+
+	Log        zerolog.Logger
+	Registerer prometheus.Registerer // nil = no metrics
+}
+
+// Store is what the edge itself keeps: everything else goes through orders.Service.
+type Store interface {
+	// Revoke stores that tokens of sub issued at or before the second of t are void.
+	Revoke(ctx context.Context, sub string, t time.Time) error
+}
+
+// Waiters says when an order changes. See hub.Waiters.
+type Waiters interface {
+	Watch(orderID string) (changed <-chan struct{}, stop func())
+}
+
+// Server is the public HTTP edge. It is an http.Handler.
+type Server struct {
+	Config
+	log       zerolog.Logger
+	proxies   auth.TrustedProxies
+	metrics   *metrics
+	contracts map[string]*contract // by method and path, e.g. "POST /orders/{orderId}/pay"
+	handler   http.Handler
+	stopping  chan struct{} // closed by Drain: long-polls answer at once
+}
+
+// New makes a Server. It fails where openapi.yaml and the routes do not fit together.
+func New(cfg Config) (*Server, error) {
+	contracts, err := loadContracts()
+	if err != nil {
+		return nil, err
+	}
+	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
+	s := &Server{
+		Config: cfg, log: cfg.Log, proxies: cfg.Proxies, metrics: newMetrics(cfg.Registerer), contracts: contracts,
+		stopping: make(chan struct{}),
+	}
+	s.handler, err = s.routes()
+	return s, err
+}
+
+// ServeHTTP answers a request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Drain makes /readyz say no and answers every long-poll at once. Call it once, before http.Server.Shutdown.
+func (s *Server) Drain() {
+	s.Health.Drain()
+	close(s.stopping)
+}

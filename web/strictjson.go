@@ -1,0 +1,105 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"doorbell/orders"
+)
+
+// maxDepth is how deep a body may nest; the deepest we know has 4 levels.
+const maxDepth = 16
+
+// decodeStrict reads one JSON value as encoding/json would into an any, but refuses what that lets pass: bytes that
+// are not UTF-8, a key named twice, a NUL in a string, deep nesting, and anything behind the value. Errors are Invalid
+// and point at the place.
+func decodeStrict(body []byte) (any, error) {
+	if !utf8.Valid(body) {
+		return nil, badJSON("", "the body is not UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	v, err := strictValue(d, "", 0)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, badJSON("", "something follows the JSON value")
+	}
+	return v, nil
+}
+
+func strictValue(d *json.Decoder, at string, depth int) (any, error) {
+	if depth > maxDepth {
+		return nil, badJSON(at, "nested deeper than "+strconv.Itoa(maxDepth)+" levels")
+	}
+	tok, err := d.Token()
+	if err != nil {
+		return nil, syntaxError(at, err)
+	}
+	switch tok {
+	case json.Delim('{'):
+		return strictObject(d, at, depth)
+	case json.Delim('['):
+		return strictArray(d, at, depth)
+	}
+	if s, ok := tok.(string); ok && strings.ContainsRune(s, 0) {
+		return nil, badJSON(at, "holds a NUL character")
+	}
+	return tok, nil
+}
+
+func strictObject(d *json.Decoder, at string, depth int) (any, error) {
+	out := map[string]any{}
+	for d.More() {
+		tok, err := d.Token()
+		if err != nil {
+			return nil, syntaxError(at, err)
+		}
+		key := tok.(string) // the decoder lets nothing else stand here
+		here := at + "/" + escapePointer(key)
+		if _, twice := out[key]; twice {
+			return nil, badJSON(here, "named twice")
+		}
+		if out[key], err = strictValue(d, here, depth+1); err != nil {
+			return nil, err
+		}
+	}
+	_, err := d.Token()
+	return out, syntaxError(at, err)
+}
+
+func strictArray(d *json.Decoder, at string, depth int) (any, error) {
+	out := []any{}
+	for d.More() {
+		v, err := strictValue(d, at+"/"+strconv.Itoa(len(out)), depth+1)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	_, err := d.Token()
+	return out, syntaxError(at, err)
+}
+
+func syntaxError(at string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return badJSON(at, "the body is not valid JSON")
+}
+
+func badJSON(pointer, why string) error {
+	e := orders.Errorf(orders.Invalid, "%s", why)
+	e.Fields = []orders.FieldError{{Pointer: pointer, Detail: why}}
+	return e
+}
+
+// escapePointer writes a key as a part of a JSON pointer (RFC 6901 section 3).
+func escapePointer(key string) string {
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
+}
