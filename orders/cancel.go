@@ -7,6 +7,7 @@ func (t *step) cancelled(why Reason, a about) {
 		unpaid = Expired
 	}
 	a.cancel = t.o.Cancel.Open()
+	a.amendment = a.amendment || t.o.Amendment.Open()
 	t.end(Cancelled, why)
 	t.settle(true, unpaid)
 	if t.o.PickedUp() {
@@ -22,8 +23,9 @@ func (t *step) request(s RequestStatus) {
 	t.o.Cancel = &r
 }
 
+// cancelDone: it was cancelled so, or the customer's request waits or was granted.
 func cancelDone(t *step, _ Command) bool {
-	return t.o.EndedBy == ActCancel || t.by.Role == RoleCustomer && t.o.Cancel.Open() && !t.o.Status.Final()
+	return t.o.EndedBy == ActCancel || t.by.Role == RoleCustomer && (t.o.Cancel.Open() || t.requestIs(RequestApproved))
 }
 
 // canCancel: ops always, a customer until pick-up and while no request of its waits.

@@ -114,10 +114,11 @@ func arrive(t *step, c Command) error {
 
 func nearbyDone(t *step, c Command) bool {
 	d := &t.o.Delivery
+	told := d.NearbyCustomerEpoch
 	if t.stop(c) == StopMerchant {
-		return d.NearbyMerchantEpoch == d.Epoch
+		told = d.NearbyMerchantEpoch
 	}
-	return d.NearbyCustomerEpoch == d.Epoch
+	return told > 0 && told == d.Epoch
 }
 
 func canBeNear(t *step, c Command) bool { return canArrive(t, c) }
@@ -233,7 +234,7 @@ func canFail(t *step, _ Command) bool {
 		return false
 	}
 	for _, p := range t.o.Problems {
-		if p.Type == ContactAttempt {
+		if p.Type == ContactAttempt && !p.At.Before(t.o.Delivery.AssignedAt) { // by this courier, not the one before
 			return true
 		}
 	}

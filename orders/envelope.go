@@ -2,122 +2,9 @@ package orders
 
 import (
 	"encoding/json"
-	"fmt"
 	"strconv"
 	"time"
 )
-
-// TimeFormat is how times look outside: RFC 3339, UTC, milliseconds.
-const TimeFormat = "2006-01-02T15:04:05.000Z"
-
-// Millis is a time that encodes as TimeFormat. The zero time encodes as null; give such fields omitzero.
-type Millis time.Time
-
-// MarshalJSON encodes m as TimeFormat.
-func (m Millis) MarshalJSON() ([]byte, error) {
-	if time.Time(m).IsZero() {
-		return []byte("null"), nil
-	}
-	b := make([]byte, 0, len(TimeFormat)+2)
-	b = append(b, '"')
-	b = time.Time(m).UTC().AppendFormat(b, TimeFormat)
-	return append(b, '"'), nil
-}
-
-// UnmarshalJSON reads any RFC 3339 time; null is the zero time.
-func (m *Millis) UnmarshalJSON(b []byte) error { return (*time.Time)(m).UnmarshalJSON(b) }
-
-// IsZero lets omitzero leave m out.
-func (m Millis) IsZero() bool { return time.Time(m).IsZero() }
-
-// envelope is the one form in which an event leaves: on sockets, as SSE, in the history and in callbacks. eventType
-// and the payload's first four fields are the contract's.
-type envelope struct {
-	EventID    string    `json:"eventId"` // {orderId}:{seq}, the same for every delivery of this event
-	EventType  EventType `json:"eventType"`
-	Seq        int64     `json:"seq"`
-	OccurredAt Millis    `json:"occurredAt"`
-	Actor      roleOnly  `json:"actor"`
-	Payload    payload   `json:"payload"`
-}
-
-type roleOnly struct {
-	Role Role `json:"role"`
-}
-
-// payload is the order's state after the event in what every watcher may know, and what the event is about.
-type payload struct {
-	OrderID       string `json:"orderId"`
-	Status        Status `json:"status"`
-	Timestamp     Millis `json:"timestamp"`
-	EstimatedTime int    `json:"estimatedTime,omitempty"` // whole minutes left; absent where unknown
-
-	RestaurantID string          `json:"restaurantId"`
-	Payment      paymentPayload  `json:"payment"`
-	Delivery     deliveryPayload `json:"delivery"`
-	Reason       Reason          `json:"reason,omitempty"` // why the order ended
-
-	AcceptBy            Millis               `json:"acceptBy,omitzero"`
-	ReadyAt             Millis               `json:"readyAt,omitzero"`
-	PrepMinutes         int                  `json:"prepMinutes,omitempty"`
-	Total               *int64               `json:"total,omitempty"`
-	Currency            string               `json:"currency,omitempty"`
-	Items               []itemPayload        `json:"items,omitempty"`
-	OutOfStockItems     []string             `json:"outOfStockItems,omitempty"`
-	Amendment           *amendmentPayload    `json:"amendment,omitempty"`
-	CancellationRequest *cancellationPayload `json:"cancellationRequest,omitempty"`
-	Problem             *problemPayload      `json:"problem,omitempty"`
-	Refund              *refundPayload       `json:"refund,omitempty"`
-	Leg                 Stop                 `json:"leg,omitempty"` // of courier.nearby
-}
-
-type paymentPayload struct {
-	Status PaymentStatus `json:"status"`
-	PayBy  Millis        `json:"payBy,omitzero"`
-}
-
-type deliveryPayload struct {
-	Status  DeliveryStatus  `json:"status"`
-	Courier *courierPayload `json:"courier,omitempty"`
-}
-
-// courierPayload has no phone: a tracking link's holder reads it too.
-type courierPayload struct {
-	CourierID string `json:"courierId"`
-	Name      string `json:"name,omitempty"`
-	Vehicle   string `json:"vehicle,omitempty"`
-}
-
-// itemPayload is a line without its note, which may hold what is meant for the merchant only.
-type itemPayload struct {
-	ItemID    string `json:"itemId"`
-	Name      string `json:"name"`
-	Quantity  int    `json:"quantity"`
-	UnitPrice int64  `json:"unitPrice"`
-}
-
-type amendmentPayload struct {
-	N          int             `json:"n"`
-	Status     AmendmentStatus `json:"status"`
-	ItemID     string          `json:"itemId"`
-	Change     Change          `json:"change"`
-	Quantity   int             `json:"quantity,omitempty"`
-	Substitute *Substitute     `json:"substitute,omitempty"`
-	AnswerBy   Millis          `json:"answerBy"`
-}
-
-type cancellationPayload struct {
-	Status   RequestStatus `json:"status"`
-	AnswerBy Millis        `json:"answerBy"`
-}
-
-type problemPayload struct {
-	Type string `json:"type"`
-}
-
-type refundPayload struct {
-	Amount int64 `json:"amount"`
-}
 
 // about is what an event tells beyond the order's state.
 type about struct {
@@ -134,51 +21,146 @@ type about struct {
 // EventID names an event of an order everywhere: the duplicate check of whoever receives it.
 func EventID(orderID string, seq int64) string { return orderID + ":" + strconv.FormatInt(seq, 10) }
 
-// encode makes the envelope of an event that led to o.
+// usualEnvelope is room, in bytes, for most envelopes.
+const usualEnvelope = 640
+
+// encode makes the envelope of an event that led to o: the one form in which it leaves, on sockets, as SSE, in the
+// history and in callbacks. eventType and the payload's first four fields are the contract's:
+//
+//	{"eventId":"ord_…:5","eventType":"order.preparing","seq":5,"occurredAt":"…Z","actor":{"role":"merchant"},
+//	 "payload":{"orderId":"ord_…","status":"PREPARING","timestamp":"…Z","estimatedTime":23,
+//	  "restaurantId":"res_1","payment":{…},"delivery":{…}, and what the event is about}}
+//
+// Everything in it may be seen by everybody who may see the order, a tracking link's holder too: no phone, no address,
+// no note, no PIN, no actor's id. It is written by hand since it is half of a transition's cost.
 func encode(o *Order, t EventType, at time.Time, by Role, a about) []byte {
-	e := envelope{
-		EventID: EventID(o.ID, o.Seq), EventType: t, Seq: o.Seq, OccurredAt: Millis(at), Actor: roleOnly{by},
-		Payload: payload{
-			OrderID: o.ID, Status: o.Status, Timestamp: Millis(at), EstimatedTime: o.EstimatedMinutes(at),
-			RestaurantID: o.Restaurant, Payment: paymentPayload{Status: o.Payment.Status},
-			Delivery: deliveryPayload{Status: o.Delivery.Status}, Reason: o.Reason, ReadyAt: Millis(o.ReadyAt),
-			OutOfStockItems: a.outOfStock, Leg: a.leg,
-		},
+	b := object(make([]byte, 0, usualEnvelope))
+	b = b.open().key("eventId").raw(`"`).raw(o.ID).raw(":").int(o.Seq).raw(`"`)
+	b = b.text("eventType", string(t)).number("seq", o.Seq).time("occurredAt", at)
+	b = b.key("actor").open().text("role", string(by)).close()
+
+	b = b.key("payload").open()
+	b = b.text("orderId", o.ID).text("status", string(o.Status)).time("timestamp", at)
+	if m := o.EstimatedMinutes(at); m > 0 {
+		b = b.number("estimatedTime", int64(m)) // whole minutes left
 	}
-	p := &e.Payload
+	b = b.text("restaurantId", o.Restaurant)
+	b = b.key("payment").open().text("status", string(o.Payment.Status))
 	if o.Payment.Status == Unpaid {
-		p.Payment.PayBy = Millis(o.Payment.PayBy)
+		b = b.time("payBy", o.Payment.PayBy)
 	}
-	if o.Status == Pending {
-		p.AcceptBy = Millis(o.AcceptBy)
-	}
+	b = b.close()
+	b = b.key("delivery").open().text("status", string(o.Delivery.Status))
 	if c := o.Delivery.Courier; c != nil {
-		p.Delivery.Courier = &courierPayload{CourierID: c.ID, Name: c.Name, Vehicle: c.Vehicle}
+		b = b.key("courier").open().text("courierId", c.ID).some("name", c.Name).some("vehicle", c.Vehicle).close()
 	}
+	b = b.close().some("reason", string(o.Reason)) // why the order ended
+	if o.Status == Pending {
+		b = b.time("acceptBy", o.AcceptBy)
+	}
+	b = b.time("readyAt", o.ReadyAt)
+	return b.about(o, a).close().close()
+}
+
+// about writes what the event is about.
+func (b object) about(o *Order, a about) object {
 	if a.prep {
-		p.PrepMinutes = o.PrepMinutes
+		b = b.number("prepMinutes", int64(o.PrepMinutes))
 	}
 	if a.items {
-		p.Total, p.Currency = &o.Total, o.Currency
-		for _, it := range o.Items {
-			p.Items = append(p.Items, itemPayload{it.ItemID, it.Name, it.Quantity, it.UnitPrice})
+		b = b.number("total", o.Total).text("currency", o.Currency).lines(o.Items)
+	}
+	if a.outOfStock != nil {
+		b = b.key("outOfStockItems").raw("[")
+		for _, id := range a.outOfStock {
+			b = b.comma().quote(id)
 		}
+		b = b.raw("]")
 	}
 	if m := o.Amendment; a.amendment && m != nil {
-		p.Amendment = &amendmentPayload{m.N, m.Status, m.ItemID, m.Change, m.Quantity, m.Substitute, Millis(m.AnswerBy)}
+		b = b.amendment(m)
 	}
 	if r := o.Cancel; a.cancel && r != nil {
-		p.CancellationRequest = &cancellationPayload{r.Status, Millis(r.AnswerBy)}
+		b = b.key("cancellationRequest").open().text("status", string(r.Status)).text("reason", string(r.Reason)).
+			time("answerBy", r.AnswerBy).close()
 	}
 	if a.problemType != "" {
-		p.Problem = &problemPayload{a.problemType}
+		b = b.key("problem").open().text("type", a.problemType).close()
 	}
 	if a.refund > 0 {
-		p.Refund = &refundPayload{a.refund}
+		b = b.key("refund").open().number("amount", a.refund).close()
 	}
-	b, err := json.Marshal(e)
-	if err != nil {
-		panic(fmt.Sprintf("orders: an envelope cannot be encoded: %v", err)) // only fixed types inside
+	return b.some("leg", string(a.leg))
+}
+
+// lines leaves out the notes, which may hold what is meant for the merchant only.
+func (b object) lines(items []Item) object {
+	b = b.key("items").raw("[")
+	for i := range items {
+		it := &items[i]
+		b = b.open().text("itemId", it.ItemID).text("name", it.Name).number("quantity", int64(it.Quantity)).
+			number("unitPrice", it.UnitPrice).close()
+	}
+	return b.raw("]")
+}
+
+func (b object) amendment(m *Amendment) object {
+	b = b.key("amendment").open().number("n", int64(m.N)).text("status", string(m.Status)).text("itemId", m.ItemID).
+		text("change", string(m.Change))
+	if m.Quantity > 0 {
+		b = b.number("quantity", int64(m.Quantity))
+	}
+	if s := m.Substitute; s != nil {
+		b = b.key("substitute").open().text("itemId", s.ItemID).text("name", s.Name).number("unitPrice", s.UnitPrice).close()
+	}
+	return b.time("answerBy", m.AnswerBy).close()
+}
+
+// object is JSON as it grows. Its methods return it, as append does.
+type object []byte
+
+func (b object) open() object        { return append(b.comma(), '{') }
+func (b object) close() object       { return append(b, '}') }
+func (b object) raw(s string) object { return append(b, s...) }
+func (b object) int(n int64) object  { return strconv.AppendInt(b, n, 10) }
+
+// comma separates from the value before, where there is one.
+func (b object) comma() object {
+	if n := len(b); n > 0 && b[n-1] != '{' && b[n-1] != '[' && b[n-1] != ':' {
+		return append(b, ',')
 	}
 	return b
+}
+
+func (b object) key(k string) object { return append(append(append(b.comma(), '"'), k...), '"', ':') }
+
+func (b object) text(k, v string) object { return b.key(k).quote(v) }
+
+// some is text, left out when empty.
+func (b object) some(k, v string) object {
+	if v == "" {
+		return b
+	}
+	return b.text(k, v)
+}
+
+func (b object) number(k string, n int64) object { return b.key(k).int(n) }
+
+// time writes a time as TimeFormat, and leaves the zero time out.
+func (b object) time(k string, t time.Time) object {
+	if t.IsZero() {
+		return b
+	}
+	return append(appendTime(append(b.key(k), '"'), t), '"')
+}
+
+// quote writes a JSON string.
+func (b object) quote(s string) object {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			j, _ := json.Marshal(s) // a string always encodes
+			return append(b, j...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
 }

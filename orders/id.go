@@ -95,8 +95,10 @@ func ParseTrackingToken(s string) (orderID string, key []byte, ok bool) {
 	if !found || err != nil || len(b) != 16+trackKeySize || len(enc) != base64.RawURLEncoding.EncodedLen(len(b)) {
 		return "", nil, false // the decoder skips line breaks, hence the length
 	}
-	orderID = formatID([16]byte(b[:16]))
-	return orderID, b[16:], ValidID(orderID)
+	if orderID = formatID([16]byte(b[:16])); !ValidID(orderID) {
+		return "", nil, false
+	}
+	return orderID, b[16:], true
 }
 
 func newTrackKey() []byte {

@@ -85,7 +85,7 @@ func refund(t *step, cmd Command) error {
 	p.Out = append(p.Out[:len(p.Out):len(p.Out)], Refund{c.Amount, c.Reason, t.now})
 	p.Refunded += c.Amount
 	p.RefundDue = max(0, p.RefundDue-c.Amount)
-	p.Status = PartiallyRefunded
+	p.Status = PartiallyRefunded // also while more is owed: RefundDue says how much
 	if p.Refunded == p.Captured {
 		p.Status = Refunded
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 // maxGroup is how many changes share one transaction. Beyond this the fsync's share of a change is small already.
-const maxGroup = 1
+const maxGroup = 256
 
 // execer runs one statement inside the group's transaction and counts the rows it touched.
 type execer interface {

@@ -221,7 +221,10 @@ type EventAmendment struct {
 // EventCancellation defines model for EventCancellation.
 type EventCancellation struct {
 	AnswerBy orders.Millis `json:"answerBy"`
-	Status   RequestStatus `json:"status"`
+
+	// Reason Why an order was cancelled or failed.
+	Reason Reason        `json:"reason"`
+	Status RequestStatus `json:"status"`
 }
 
 // EventCourier Who carries the order; no phone, since everyone who watches reads it.
