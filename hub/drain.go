@@ -7,50 +7,76 @@ import (
 
 // How a drain is cut up.
 const (
-	DrainNotice = 4 * time.Second // new sockets are still taken so long: balancers look at /readyz every 2 s
+	// DrainNotice is how long new sockets are still taken: balancers look at /readyz every 2 s, and act on the second.
+	DrainNotice = 4 * time.Second
 	drainTick   = 20 * time.Millisecond
 )
 
 // Drain moves every client to other nodes within window, without a spike: each is told a moment of its own, spread
-// evenly, and those that have not left by then are closed at a steady pace. New sessions are taken for DrainNotice and
-// told to move at once. It returns when no session is left or ctx ends.
+// evenly over the window, and who has not left a quarter of the window after its moment is closed. Streams end at their
+// moment. New sessions are taken for DrainNotice and told to move at once; then Admit refuses. It returns when no
+// session is left, which is at once for a hub without any, or when ctx ends.
 func (h *Hub) Drain(ctx context.Context, window time.Duration) {
-	h.draining.Store(true)
-	list := h.all()
 	start := time.Now()
-	// Moments lie in the part of the window that leaves clients time to follow before stragglers are closed.
-	first, last := min(DrainNotice/2, window/4), window*3/4
-	for i, s := range list {
-		slot := first + time.Duration(float64(last-first)*(float64(i)+0.5)/float64(len(list)))
-		s.mu.Lock()
-		if !s.ended {
-			s.goaway(max(0, slot-time.Since(start)), start)
-			s.leaveAt = time.Time{} // closed below, at a steady pace
-		}
-		s.mu.Unlock()
-		h.m.moved.Inc()
-	}
+	h.draining.Store(true)
+	d := newDrain(h, start, window)
 	t := time.NewTicker(drainTick)
 	defer t.Stop()
-	closed := 0
-	for {
+	for h.Sessions() > 0 {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-t.C:
-			if h.Sessions() == 0 {
-				return
-			}
-			// Who was told the moment at start+slot is closed a quarter of the window later.
-			share := float64(now.Sub(start)-window/4-first) / float64(last-first)
-			for due := int(share * float64(len(list))); closed < due && closed < len(list); closed++ {
-				list[closed].End(GoingAway)
-			}
-			if now.Sub(start) >= window {
-				for _, s := range h.all() {
-					s.End(GoingAway)
-				}
-			}
+			d.turn(now.Sub(start))
+		}
+	}
+}
+
+// drain is the clients of a hub on their way out.
+type drain struct {
+	hub         *Hub
+	list        []*Session
+	window      time.Duration
+	first, last time.Duration // when the first and the last client move
+	ended       int           // streams among list[:ended] have ended
+	closed      int           // list[:closed] has been closed
+}
+
+func newDrain(h *Hub, start time.Time, window time.Duration) *drain {
+	d := &drain{hub: h, list: h.all(), window: window, first: min(DrainNotice/2, window/4), last: window * 3 / 4}
+	for i, s := range d.list {
+		s.mu.Lock()
+		if !s.ended && !s.replay {
+			s.goaway(max(0, d.moment(i)-time.Since(start)), start)
+			s.leaveAt = time.Time{} // closed by the drain, at its pace
+		}
+		s.mu.Unlock()
+		h.m.asked.Inc()
+	}
+	return d
+}
+
+// moment is when the i-th client is to move, from the drain's start.
+func (d *drain) moment(i int) time.Duration {
+	return d.first + time.Duration(float64(d.last-d.first)*(float64(i)+0.5)/float64(len(d.list)))
+}
+
+// turn ends what is due.
+func (d *drain) turn(passed time.Duration) {
+	for ; d.ended < len(d.list) && d.moment(d.ended) <= passed; d.ended++ {
+		if s := d.list[d.ended]; s.replay {
+			s.End(GoingAway)
+		}
+	}
+	for ; d.closed < len(d.list) && d.moment(d.closed)+d.window/4 <= passed; d.closed++ {
+		d.list[d.closed].End(GoingAway)
+	}
+	if passed >= DrainNotice {
+		d.hub.shut.Store(true)
+	}
+	if passed >= d.window {
+		for _, s := range d.hub.all() {
+			s.End(GoingAway)
 		}
 	}
 }

@@ -19,6 +19,7 @@ var (
 	Left         = Ending{1000, "", "left"}                               // the client closed
 	Vanished     = Ending{1006, "", "vanished"}                           // the connection broke
 	GoingAway    = Ending{1012, "this node lets go, reconnect", "goaway"} // drain or age; to any node
+	TooBig       = Ending{1009, "a message may have 32 KiB", "too_large"}
 	BadMessage   = Ending{4400, "binary messages are not understood", "invalid"}
 	TokenEnded   = Ending{4401, "the token has run out", "token_ended"}
 	TokenRevoked = Ending{4401, "the token was revoked", "token_revoked"}

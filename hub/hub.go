@@ -67,9 +67,14 @@ type Hub struct {
 	wheel    wheel
 	sessions atomic.Int64 // live ones and those being admitted
 	draining atomic.Bool
+	shut     atomic.Bool // no new sessions
 
 	running sync.WaitGroup // pumps
+	waiters Waiters
 }
+
+// Waiters is who waits for an order's next change without a session.
+func (h *Hub) Waiters() *Waiters { return &h.waiters }
 
 // New makes a Hub. It starts nothing.
 func New(cfg Config) *Hub {

@@ -52,9 +52,13 @@ func (s *Session) look(now time.Time) time.Time {
 	return next
 }
 
-// goaway asks the client to open another socket after wait, and gives it some time to leave this one. Called with s.mu
-// held.
+// goaway asks the client to open another socket after wait, and gives it some time to leave this one. A stream cannot
+// be asked: it ends at that moment. Called with s.mu held.
 func (s *Session) goaway(wait time.Duration, now time.Time) {
+	if s.replay {
+		s.leaveAt = now.Add(wait)
+		return
+	}
 	s.leaveAt = now.Add(wait + retireGrace)
 	s.push(entry{m: &Message{Frame: wire.AppendGoaway(nil, wait)}})
 }

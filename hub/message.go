@@ -14,6 +14,7 @@ type Message struct {
 	Order string        // whose event or snapshot it is; "" for everything else
 	Seq   int64         // of that event or snapshot
 	Page  []orderAt     // of a board's page: the orders on it
+	Gone  bool          // the topic is no longer the client's
 }
 
 // orderAt is an order at a seq.

@@ -12,7 +12,7 @@ type metrics struct {
 	acked     prometheus.Histogram
 	snapshots prometheus.Counter
 	replayed  prometheus.Counter
-	moved     prometheus.Counter
+	asked     prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer, h *Hub) *metrics {
@@ -42,12 +42,12 @@ func newMetrics(reg prometheus.Registerer, h *Hub) *metrics {
 		replayed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "doorbell_hub_replayed_events_total", Help: "Events replayed to clients that resumed.",
 		}),
-		moved: prometheus.NewCounter(prometheus.CounterOpts{
+		asked: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "doorbell_hub_drain_asked_total", Help: "Clients asked to move by a drain.",
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.sessions, m.ended, m.refused, m.thrown, m.delivery, m.acked, m.snapshots, m.replayed, m.moved,
+		reg.MustRegister(m.sessions, m.ended, m.refused, m.thrown, m.delivery, m.acked, m.snapshots, m.replayed, m.asked,
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "doorbell_hub_topics", Help: "Topics that are watched.",
 			}, func() float64 { return float64(h.Topics()) }),

@@ -35,6 +35,9 @@ type peopleShard struct {
 //
 // Errors: Unavailable when the node is full, Exhausted when this person has too many sessions.
 func (h *Hub) Admit(id Identity) (p *Place, err error) {
+	if h.shut.Load() {
+		return nil, orders.Errorf(orders.Unavailable, "this node is stopping")
+	}
 	if n := h.sessions.Add(1); h.cfg.MaxSessions > 0 && n > int64(h.cfg.MaxSessions) {
 		h.sessions.Add(-1)
 		h.m.refused.WithLabelValues("full").Inc()

@@ -35,6 +35,7 @@ func (h *Hub) Publish(o *orders.Order, events []orders.Event) {
 	if len(events) == 0 {
 		return
 	}
+	h.waiters.Publish(o, events)
 	u := &update{order: o, events: events, at: time.Now(), hub: h}
 	last := events[len(events)-1].Seq
 	handover := slices.ContainsFunc(events, func(e orders.Event) bool {
@@ -234,7 +235,7 @@ func (s *Session) takeAway(sub *sub) {
 	}
 	sub.gone = true
 	delete(s.subs, sub.topic.name)
-	s.push(entry{m: &Message{Frame: wire.AppendGone(nil, sub.topic.name, nil)}})
+	s.push(entry{m: &Message{Frame: wire.AppendGone(nil, sub.topic.name, nil), Gone: true}})
 	s.mu.Unlock()
 	s.hub.part(sub)
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -150,15 +151,29 @@ func collect(err error, into *[]orders.FieldError) {
 			collect(e, into)
 		}
 	case *openapi3.SchemaError:
-		if len(*into) < maxFieldErrors {
-			var at strings.Builder
-			for _, k := range err.JSONPointer() {
-				at.WriteString("/" + escapePointer(k))
-			}
-			*into = append(*into, orders.FieldError{Pointer: at.String(), Detail: err.Reason})
+		var at strings.Builder
+		for _, k := range err.JSONPointer() {
+			at.WriteString("/" + escapePointer(k))
 		}
+		if object, ok := err.Value.(map[string]any); ok && err.SchemaField == "properties" { // points at the object itself
+			for _, name := range slices.Sorted(maps.Keys(object)) {
+				if err.Schema.Properties[name] == nil {
+					addField(into, at.String()+"/"+escapePointer(name), "no such field")
+				}
+			}
+			return
+		}
+		addField(into, at.String(), err.Reason)
 	default:
-		*into = append(*into, orders.FieldError{Detail: "does not fit"})
+		addField(into, "", "does not fit")
+	}
+}
+
+// addField names a wrong field once, with the first thing that is wrong with it.
+func addField(into *[]orders.FieldError, pointer, why string) {
+	named := slices.ContainsFunc(*into, func(f orders.FieldError) bool { return f.Pointer == pointer })
+	if !named && len(*into) < maxFieldErrors {
+		*into = append(*into, orders.FieldError{Pointer: pointer, Detail: why})
 	}
 }
 

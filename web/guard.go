@@ -22,13 +22,16 @@ const maxBody = 64 << 10
 // basePath is where openapi.yaml's paths live.
 const basePath = "/v1"
 
-type callerKey struct{}
+type identityKey struct{}
 
-// callerOf is who makes the request, as guard found out. The zero Caller stands behind a public operation.
-func callerOf(r *http.Request) orders.Caller {
-	c, _ := r.Context().Value(callerKey{}).(orders.Caller)
-	return c
+// identityOf is whose token the request carries, as guard found out. The zero Identity stands behind a public operation.
+func identityOf(r *http.Request) auth.Identity {
+	id, _ := r.Context().Value(identityKey{}).(auth.Identity)
+	return id
 }
+
+// callerOf is who makes the request.
+func callerOf(r *http.Request) orders.Caller { return identityOf(r).Caller }
 
 // guard checks every request of a documented operation, in this order: token, rate, visible, role, schema. What an
 // order's state or a rule forbids is found behind it.
@@ -40,12 +43,12 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			return
 		}
 		if !c.public {
-			caller, err := s.admit(r, c)
+			id, err := s.admit(r, c)
 			if err != nil {
 				fail(w, r, err)
 				return
 			}
-			r = r.WithContext(context.WithValue(r.Context(), callerKey{}, caller))
+			r = r.WithContext(context.WithValue(r.Context(), identityKey{}, id))
 		}
 		err := c.checkParams(r)
 		if err == nil {
@@ -60,43 +63,35 @@ func (s *Server) guard(next http.Handler) http.Handler {
 }
 
 // admit finds out who calls and whether it may call this at all.
-func (s *Server) admit(r *http.Request, c *contract) (orders.Caller, error) {
+func (s *Server) admit(r *http.Request, c *contract) (auth.Identity, error) {
 	id, err := s.identify(r)
 	if err != nil {
-		return orders.Caller{}, err
+		return id, err
 	}
 	if err := s.underLimit(id); err != nil {
-		return orders.Caller{}, err
+		return id, err
 	}
 	if c.ofOrder {
 		if _, err := s.Orders.Visible(r.Context(), chi.URLParam(r, "orderId"), id.Caller); err != nil {
-			return orders.Caller{}, err
+			return id, err
 		}
 	}
 	if !slices.Contains(c.roles, id.Role) {
-		return orders.Caller{}, orders.Errorf(orders.Forbidden, "not for role %s", id.Role)
+		return id, orders.Errorf(orders.Forbidden, "not for role %s", id.Role)
 	}
 	if rest := chi.URLParam(r, "restaurantId"); rest != "" && !ownsRestaurant(id.Caller, rest) {
-		return orders.Caller{}, orders.Errorf(orders.Forbidden, "another merchant's restaurant")
+		return id, orders.Errorf(orders.Forbidden, "another merchant's restaurant")
 	}
-	return id.Caller, nil
+	return id, nil
 }
 
-// identify verifies the token. A tracking link counts as one only while it opens the order it names.
+// identify finds out whose token the request carries.
 func (s *Server) identify(r *http.Request) (auth.Identity, error) {
 	token, err := auth.Bearer(r)
 	if err != nil {
 		return auth.Identity{}, err
 	}
-	id, err := s.Verifier.Verify(r.Context(), token)
-	if err != nil || id.Role != orders.RoleTracker {
-		return id, err
-	}
-	o, err := s.Orders.Get(r.Context(), id.OrderID, id.Caller)
-	if orders.KindOf(err) == orders.NotFound || err == nil && !id.Opens(&o) {
-		err = orders.Errorf(orders.Unauthenticated, "the tracking link is unknown or has ended")
-	}
-	return id, err
+	return s.Gate.Identify(r.Context(), token)
 }
 
 // underLimit takes one request from the caller's bucket.

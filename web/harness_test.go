@@ -18,8 +18,10 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
 
 	"doorbell/hub"
+	"doorbell/hub/bus"
 	"doorbell/orders"
 	"doorbell/orders/store"
 	"doorbell/web"
@@ -38,6 +40,7 @@ type node struct {
 	web     *web.Server
 	service *orders.Service
 	store   *store.Store
+	hub     *hub.Hub
 	now     *clock
 }
 
@@ -49,14 +52,11 @@ func (c *clock) now() time.Time { return time.Now().Add(c.ahead) }
 // start runs a node with this configuration changed by opts.
 func start(t testing.TB, opts ...func(*web.Config, *orders.Config)) *node {
 	t.Helper()
-	waiters := &hub.Waiters{}
-	st, err := store.Open(context.Background(), store.Config{Dir: t.TempDir(), Publisher: waiters})
+	local := bus.NewLocal()
+	st, err := store.Open(context.Background(), store.Config{Dir: t.TempDir(), Publisher: local})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ran := make(chan error, 1)
-	go func() { ran <- st.Run(ctx) }()
 	n := &node{t: t, store: st, now: &clock{}}
 	revocations := auth.NewRevocations(nil)
 	verifier, err := auth.New(auth.Config{Secret: secret, Revocations: revocations})
@@ -64,15 +64,24 @@ func start(t testing.TB, opts ...func(*web.Config, *orders.Config)) *node {
 		t.Fatal(err)
 	}
 	oc := orders.Config{Now: n.now.now, UnpaidOrders: 10}
+	ctx, cancel := context.WithCancel(context.Background())
 	wc := web.Config{
-		Store: st, Verifier: verifier, Revocations: revocations, Waiters: waiters, Health: web.NewHealth(st.Ready),
-		PublicURL: "https://bell.example", Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel),
+		Store: st, Revocations: revocations, Health: web.NewHealth(st.Ready), Sessions: ctx,
+		Viewer: web.Viewer{PublicURL: "https://bell.example"}, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel),
 	}
 	for _, o := range opts {
 		o(&wc, &oc)
 	}
 	n.service = orders.NewService(st, oc)
-	wc.Orders = n.service
+	wc.Orders, wc.Gate = n.service, web.Gate{Verifier: verifier, Orders: n.service}
+	n.hub = hub.New(hub.Config{Source: st, View: wc.Viewer.JSON, Verify: wc.Gate.Live, Log: wc.Log})
+	wc.Hub = n.hub
+	revocations.OnRevoke(n.hub.Revoke)
+	local.Subscribe(n.hub)
+	var runs errgroup.Group
+	for _, run := range []func(context.Context) error{st.Run, local.Run, n.hub.Run} {
+		runs.Go(func() error { return run(ctx) })
+	}
 	if n.web, err = web.New(wc); err != nil {
 		t.Fatal(err)
 	}
@@ -80,9 +89,11 @@ func start(t testing.TB, opts ...func(*web.Config, *orders.Config)) *node {
 	n.srv.Config = web.NewHTTPServer(n.web, zerolog.Nop())
 	n.srv.Start()
 	t.Cleanup(func() {
-		n.srv.Close()
 		cancel()
-		<-ran
+		n.srv.Close()
+		if err := runs.Wait(); err != nil {
+			t.Error(err)
+		}
 		if err := st.Close(); err != nil {
 			t.Error(err)
 		}

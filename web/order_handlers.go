@@ -33,8 +33,7 @@ func (s *Server) CreateOrder(w http.ResponseWriter, r *http.Request, params api.
 		p.Key = &orders.PlacementKey{
 			Scope: caller.ID + " POST /orders", Key: params.IdempotencyKey, Hash: hash[:],
 			Respond: func(o *orders.Order) (int, []byte) {
-				body, _ := json.Marshal(s.view(o, caller, o.CreatedAt))
-				return http.StatusCreated, body
+				return http.StatusCreated, s.Viewer.JSON(o, caller.Role, o.CreatedAt)
 			},
 		}
 	}
@@ -128,7 +127,7 @@ func (s *Server) awaitChange(r *http.Request, orderID string, known tags, wait t
 	over := time.NewTimer(wait)
 	defer over.Stop()
 	for {
-		changed, stop := s.Waiters.Watch(orderID)
+		changed, stop := s.Hub.Waiters().Watch(orderID)
 		own, err := s.Orders.Visible(r.Context(), orderID, callerOf(r))
 		if err != nil || !known.has(own.Seq) {
 			stop()
@@ -158,7 +157,7 @@ func (s *Server) ListOrders(w http.ResponseWriter, r *http.Request, params api.L
 	}
 	out, now := api.OrderList{Items: make([]api.OrderResponse, len(page)), Next: next}, s.Orders.Now()
 	for i := range page {
-		out.Items[i] = s.view(&page[i], callerOf(r), now)
+		out.Items[i] = s.Viewer.View(&page[i], callerOf(r).Role, now)
 	}
 	w.Header().Set("Cache-Control", "private, no-cache")
 	answer(w, r, http.StatusOK, out)
@@ -173,6 +172,10 @@ func pageSize(limit int) int {
 
 // ListOrderEvents is GET /orders/{orderId}/events. A page's next is the seq of its last event.
 func (s *Server) ListOrderEvents(w http.ResponseWriter, r *http.Request, orderID api.OrderID, params api.ListOrderEventsParams) {
+	if wantsStream(r) {
+		s.streamEvents(w, r, orderID, params.After)
+		return
+	}
 	after, limit := params.After, pageSize(params.Limit)
 	if params.Cursor != "" {
 		n, err := strconv.ParseInt(params.Cursor, 10, 64)

@@ -35,6 +35,7 @@ func (s *Server) routes() (http.Handler, error) {
 	r.Get("/openapi.yaml", s.document)
 	pages.Mount(r)
 
+	r.Get(basePath+"/live", s.live)
 	r.Group(func(r chi.Router) {
 		r.Use(s.guard)
 		api.HandlerWithOptions(s, api.ChiServerOptions{BaseURL: basePath, BaseRouter: r, ErrorHandlerFunc: failParam})

@@ -3,12 +3,12 @@ package web
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"doorbell/hub"
 	"doorbell/orders"
 	"doorbell/web/auth"
 )
@@ -17,12 +17,13 @@ import (
 type Config struct {
 	Orders      *orders.Service
 	Store       Store
-	Verifier    *auth.Verifier
+	Gate        Gate
 	Revocations *auth.Revocations
-	Waiters     Waiters
+	Hub         *hub.Hub
+	Sessions    context.Context // the life of live sessions: longer than that of the requests they began as
+	Viewer      Viewer
 	Health      *Health
 	Proxies     auth.TrustedProxies
-	PublicURL   string   // of tracking links, without a slash behind
 	Origins     []string // that browsers may call from; "*" = any, empty = none
 	OpenURLs    bool     // callbacks may go to any port and over plain http (development)
 
@@ -37,11 +38,6 @@ type Config struct {
 type Store interface {
 	// Revoke stores that tokens of sub issued at or before the second of t are void.
 	Revoke(ctx context.Context, sub string, t time.Time) error
-}
-
-// Waiters says when an order changes. See hub.Waiters.
-type Waiters interface {
-	Watch(orderID string) (changed <-chan struct{}, stop func())
 }
 
 // Server is the public HTTP edge. It is an http.Handler.
@@ -61,7 +57,6 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
 	s := &Server{
 		Config: cfg, log: cfg.Log, proxies: cfg.Proxies, metrics: newMetrics(cfg.Registerer), contracts: contracts,
 		stopping: make(chan struct{}),

@@ -99,6 +99,32 @@ func badJSON(pointer, why string) error {
 	return e
 }
 
+// pointerAt is the JSON pointer of the value that ends at this offset of a body which decodeStrict has passed.
+func pointerAt(body []byte, offset int64) string {
+	at, _ := findOffset(json.NewDecoder(bytes.NewReader(body)), "", offset)
+	return at
+}
+
+func findOffset(d *json.Decoder, at string, offset int64) (found string, ok bool) {
+	tok, err := d.Token()
+	open, _ := tok.(json.Delim)
+	if err != nil || open == 0 {
+		return at, err != nil || d.InputOffset() >= offset
+	}
+	for i := 0; d.More(); i++ {
+		here := at + "/" + strconv.Itoa(i)
+		if open == '{' {
+			key, _ := d.Token()
+			here = at + "/" + escapePointer(key.(string))
+		}
+		if found, ok := findOffset(d, here, offset); ok {
+			return found, true
+		}
+	}
+	_, _ = d.Token() // the end of the list or object
+	return at, d.InputOffset() >= offset
+}
+
 // escapePointer writes a key as a part of a JSON pointer (RFC 6901 section 3).
 func escapePointer(key string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(key)

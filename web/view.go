@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"time"
 
 	"doorbell/orders"
@@ -36,9 +37,23 @@ func sightOf(role orders.Role, ended bool) sight {
 	return sight{} // a tracking link
 }
 
-// view is the order as this caller may see it now.
-func (s *Server) view(o *orders.Order, c orders.Caller, now time.Time) api.OrderResponse {
-	see := sightOf(c.Role, o.Status.Final())
+// Viewer shows orders: what a caller may see of them, in the words of openapi.yaml.
+type Viewer struct {
+	PublicURL string // of tracking links, without a slash behind
+}
+
+// JSON is View as the API writes it.
+func (s Viewer) JSON(o *orders.Order, role orders.Role, now time.Time) []byte {
+	b, err := json.Marshal(s.View(o, role, now))
+	if err != nil {
+		panic("web: an order cannot be encoded: " + err.Error()) // only fixed types inside
+	}
+	return b
+}
+
+// View is the order as this role may see it now.
+func (s Viewer) View(o *orders.Order, role orders.Role, now time.Time) api.OrderResponse {
+	see := sightOf(role, o.Status.Final())
 	v := api.OrderResponse{
 		OrderID: o.ID, Status: o.Status, Seq: o.Seq, RestaurantID: o.Restaurant, CustomerID: o.Customer,
 		Items: linesView(o.Items, see), Total: o.Total, Currency: api.Currency(o.Currency), PaymentMethod: o.Method,
@@ -75,7 +90,7 @@ func (s *Server) view(o *orders.Order, c orders.Caller, now time.Time) api.Order
 }
 
 // trackingURL carries the capability in the fragment, which browsers do not send; "" once the link is dead.
-func (s *Server) trackingURL(o *orders.Order, now time.Time) string {
+func (s Viewer) trackingURL(o *orders.Order, now time.Time) string {
 	if !o.EndedAt.IsZero() && !now.Before(o.EndedAt.Add(orders.TrackingLives)) {
 		return ""
 	}

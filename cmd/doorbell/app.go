@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"doorbell/hub"
+	"doorbell/hub/bus"
 	"doorbell/orders"
 	"doorbell/orders/store"
 	"doorbell/web"
@@ -35,6 +36,10 @@ type app struct {
 	cfg      *config
 	log      zerolog.Logger
 	store    *store.Store
+	bus      *bus.Local
+	hub      *hub.Hub
+	sessions context.Context // the life of live sessions
+	endAll   func()          // ends it
 	service  *orders.Service
 	verifier *auth.Verifier
 	web      *web.Server
@@ -52,6 +57,7 @@ func newApp(ctx context.Context, cfg *config, log zerolog.Logger) (_ *app, err e
 		return nil, err
 	}
 	a := &app{cfg: cfg, log: log.Level(p.level)}
+	a.sessions, a.endAll = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
 			a.close()
@@ -60,8 +66,8 @@ func newApp(ctx context.Context, cfg *config, log zerolog.Logger) (_ *app, err e
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	waiters := &hub.Waiters{}
-	a.store, err = store.Open(ctx, store.Config{Dir: cfg.Data, Publisher: waiters, Log: a.log, Registerer: reg})
+	a.bus = bus.NewLocal()
+	a.store, err = store.Open(ctx, store.Config{Dir: cfg.Data, Publisher: a.bus, Log: a.log, Registerer: reg})
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +79,7 @@ func newApp(ctx context.Context, cfg *config, log zerolog.Logger) (_ *app, err e
 	if err := a.listen(); err != nil {
 		return nil, err
 	}
-	a.web, err = a.newWeb(p, waiters, revocations, reg)
+	a.web, err = a.newWeb(p, revocations, reg)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +111,7 @@ func (a *app) openTokens(ctx context.Context) (*auth.Revocations, error) {
 	return revocations, err
 }
 
-func (a *app) newWeb(p parsed, waiters *hub.Waiters, revocations *auth.Revocations, reg prometheus.Registerer) (*web.Server, error) {
+func (a *app) newWeb(p parsed, revocations *auth.Revocations, reg prometheus.Registerer) (*web.Server, error) {
 	customers, err := auth.NewLimit(a.cfg.CustomerRate, int(customerBurst*a.cfg.CustomerRate), nil)
 	if err != nil {
 		return nil, fmt.Errorf("--customer-rate: %w", err)
@@ -118,10 +124,16 @@ func (a *app) newWeb(p parsed, waiters *hub.Waiters, revocations *auth.Revocatio
 	if err != nil {
 		return nil, fmt.Errorf("--trusted-proxies: %w", err)
 	}
+	viewer, gate := web.Viewer{PublicURL: a.publicURL()}, web.Gate{Verifier: a.verifier, Orders: a.service}
+	a.hub = hub.New(hub.Config{
+		Source: a.store, View: viewer.JSON, Verify: gate.Live, MaxSessions: maxSessions(), MaxPerSubject: a.cfg.SocketsPerSubject,
+		Log: a.log, Registerer: reg,
+	})
+	a.bus.Subscribe(a.hub)
+	revocations.OnRevoke(a.hub.Revoke)
 	return web.New(web.Config{
-		Orders: a.service, Store: a.store, Verifier: a.verifier, Revocations: revocations, Waiters: waiters,
-		Health: web.NewHealth(a.store.Ready), Proxies: proxies, PublicURL: a.publicURL(), Origins: a.cfg.Origins,
-		OpenURLs: len(p.allow) > 0, CustomerLimit: customers, CourierLimit: couriers, Log: a.log, Registerer: reg,
+		Orders: a.service, Store: a.store, Gate: gate, Revocations: revocations, Hub: a.hub, Sessions: a.sessions,
+		Health: web.NewHealth(a.store.Ready), Proxies: proxies, Viewer: viewer, Origins: a.cfg.Origins, OpenURLs: len(p.allow) > 0, CustomerLimit: customers, CourierLimit: couriers, Log: a.log, Registerer: reg,
 	})
 }
 
@@ -178,55 +190,63 @@ func adminHandler(reg *prometheus.Registry, public http.Handler) http.Handler {
 	return mux
 }
 
-// run serves until ctx ends, then finishes what is under way and returns once everything it started has ended. The
-// store goes last, so that every answered request could write.
+// run serves until ctx ends, then moves live clients away, finishes what is under way and returns once everything it
+// started has ended. What others lean on goes last: the hub after its sessions, the store after everything that writes.
 func (a *app) run(ctx context.Context) error {
 	defer a.close()
-	storeCtx, stopStore := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopStore()
-	var storeGroup errgroup.Group
-	storeGroup.Go(func() error { return a.store.Run(storeCtx) })
-
+	lasting, stopLasting := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLasting()
+	var base errgroup.Group
+	for _, run := range []func(context.Context) error{a.store.Run, a.bus.Run, a.hub.Run} {
+		base.Go(func() error { return run(lasting) })
+	}
 	work, workCtx := errgroup.WithContext(ctx)
 	onError := func(err error) { a.log.Warn().Err(err).Msg("store failed, will be tried again") }
 	work.Go(func() error { return a.service.RunTimers(workCtx, onError) })
 	work.Go(func() error { return a.service.RunSweeps(workCtx, a.cfg.ArchiveAfter, onError) })
-	work.Go(func() error { return a.verifier.Run(workCtx) })
+	work.Go(func() error { return a.verifier.Run(lasting) })
 	work.Go(func() error { return ignoreClosed(a.public.Serve(a.publicListener)) })
 	if a.adminListener != nil {
 		work.Go(func() error { return ignoreClosed(a.admin.Serve(a.adminListener)) })
 	}
 	work.Go(func() error {
 		<-workCtx.Done()
-		a.stop()
+		a.drain()
+		stopLasting()
 		return nil
 	})
 	a.log.Info().Str("listen", a.addr()).Str("admin", a.cfg.Admin).Str("data", a.cfg.Data).
 		Str("public_url", a.publicURL()).Str("version", versionText()).Msg("serving")
 
 	err := work.Wait()
-	stopStore()
-	if serr := storeGroup.Wait(); err == nil {
-		err = serr
+	if berr := base.Wait(); err == nil {
+		err = berr
 	}
 	a.log.Info().Msg("stopped")
 	return err
 }
 
-// stop lets requests finish, at most as long as the drain may take, and tells long-polls to answer now.
-func (a *app) stop() {
-	a.log.Info().Dur("drain_ms", a.cfg.Drain).Msg("stopping")
+// drain moves live clients away and lets requests finish. Clients may take --drain, the requests drainRest after that.
+func (a *app) drain() {
+	a.log.Info().Int64("drain_ms", a.cfg.Drain.Milliseconds()).Int("sessions", a.hub.Sessions()).Msg("draining")
 	a.web.Drain()
-	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.Drain)
+	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.Drain+drainRest)
 	defer cancel()
+	a.hub.Drain(ctx, a.cfg.Drain)
+	a.endAll()
 	if err := a.public.Shutdown(ctx); err != nil {
 		_ = a.public.Close()
 	}
 	_ = a.admin.Close()
 }
 
+// drainRest is what a stop may take beyond --drain: 8 s, so that by default it is over after 28 s, before the usual
+// orchestrator's 30 s are.
+const drainRest = 8 * time.Second
+
 // close gives back what newApp opened; what is closed already stays so.
 func (a *app) close() {
+	a.endAll()
 	for _, l := range []net.Listener{a.publicListener, a.adminListener} {
 		if l != nil {
 			_ = l.Close()

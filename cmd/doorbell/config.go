@@ -51,6 +51,8 @@ type config struct {
 	CourierRequests float64 `env:"COURIER_REQUESTS" envDefault:"20"`
 	UnpaidOrders    int     `env:"UNPAID_ORDERS" envDefault:"10"`
 
+	SocketsPerSubject int `env:"SOCKETS_PER_SUBJECT" envDefault:"20"`
+
 	LogLevel string `env:"LOG_LEVEL" envDefault:"info"`
 }
 
@@ -94,6 +96,7 @@ func (c *config) flags(f *pflag.FlagSet) {
 	f.Float64Var(&c.CustomerRate, "customer-rate", c.CustomerRate, "requests a second of one customer or tracking link, burst six times that; 0 = no limit")
 	f.Float64Var(&c.CourierRequests, "courier-requests", c.CourierRequests, "requests a second of one courier, burst five times that; 0 = no limit")
 	f.IntVar(&c.UnpaidOrders, "unpaid-orders", c.UnpaidOrders, "UNPAID orders a customer may have at a time; 0 = no limit")
+	f.IntVar(&c.SocketsPerSubject, "sockets-per-subject", c.SocketsPerSubject, "live sockets and streams of one person, ops excepted; 0 = no limit")
 	f.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
 	f.VisitAll(func(fl *pflag.Flag) { fl.Usage += " ($" + envName(fl.Name) + ")" })
 }
@@ -150,6 +153,7 @@ func (c *config) check() (parsed, error) {
 	for flag, n := range map[string]float64{
 		"contact-wait": c.ContactWait.Seconds(), "drain": c.Drain.Seconds(), "archive-after": c.ArchiveAfter.Seconds(),
 		"customer-rate": c.CustomerRate, "courier-requests": c.CourierRequests, "unpaid-orders": float64(c.UnpaidOrders),
+		"sockets-per-subject": float64(c.SocketsPerSubject),
 	} {
 		if !(n >= 0) {
 			return bad(flag, errors.New("must not be negative"))

@@ -1,0 +1,68 @@
+// Package bus carries committed changes from the store that made them to the hubs that show them. In one process it is
+// a queue and a goroutine; many nodes will have Redis here.
+package bus
+
+import (
+	"context"
+	"sync"
+
+	"doorbell/orders"
+)
+
+// Local is the bus of one process. The store hands changes in, in the order of their commits, without waiting; one
+// goroutine hands them on in that order. Nothing is lost, since nothing leaves the process.
+type Local struct {
+	to []orders.Publisher // set before Run
+
+	mu    sync.Mutex    // guards the following
+	queue []change      // oldest first
+	wake  chan struct{} // capacity 1: something is in the queue
+}
+
+type change struct {
+	order  *orders.Order
+	events []orders.Event
+}
+
+var _ orders.Publisher = (*Local)(nil)
+
+// NewLocal makes a bus that nobody listens to yet.
+func NewLocal() *Local { return &Local{wake: make(chan struct{}, 1)} }
+
+// Subscribe has every change handed to p as well. It must not be called once Run runs.
+func (l *Local) Subscribe(p orders.Publisher) { l.to = append(l.to, p) }
+
+// Publish hands a change in. It does not wait for those who watch: the store's writer calls it.
+func (l *Local) Publish(o *orders.Order, events []orders.Event) {
+	l.mu.Lock()
+	l.queue = append(l.queue, change{o, events})
+	l.mu.Unlock()
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run hands changes on until ctx ends, and then what is left.
+func (l *Local) Run(ctx context.Context) error {
+	var batch []change
+	for {
+		l.mu.Lock()
+		batch, l.queue = l.queue, batch[:0]
+		l.mu.Unlock()
+		for i := range batch {
+			for _, p := range l.to {
+				p.Publish(batch[i].order, batch[i].events)
+			}
+			batch[i] = change{}
+		}
+		if len(batch) > 0 {
+			continue
+		}
+		select {
+		case <-l.wake:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
