@@ -1,9 +1,6 @@
 package orders
 
-import (
-	"reflect"
-	"slices"
-)
+import "slices"
 
 // canAmend: the kitchen has it or is about to, nobody picked it up, and no other proposal waits.
 func canAmend(t *step, _ Command) bool {
@@ -14,12 +11,24 @@ func canAmend(t *step, _ Command) bool {
 func amendDone(t *step, cmd Command) bool {
 	c, m := cmd.(Amend), t.o.Amendment
 	if m == nil || m.ItemID != c.ItemID || m.Change != c.Change || m.Quantity != c.Quantity ||
-		!reflect.DeepEqual(m.Substitute, c.Substitute) {
+		!sameSubstitute(m.Substitute, c) {
 		return false
 	}
 	left := pieces(t.o.Items, c.ItemID)
 	applied := left == 0 || c.Change == ChangeReduce && left == c.Quantity
 	return m.Open() || applied || t.o.Status.Final() && t.o.Reason == ItemSoldOut
+}
+
+// sameSubstitute compares what was proposed with what is proposed now: by the item where a menu prices it, and whole
+// where the proposal brings its own price.
+func sameSubstitute(was *Substitute, c Amend) bool {
+	if was == nil || c.Substitute == nil {
+		return was == nil && c.Substitute == nil
+	}
+	if c.Menu != nil && len(c.Menu.Menu) > 0 {
+		return was.ItemID == c.Substitute.ItemID
+	}
+	return *was == *c.Substitute
 }
 
 // pieces counts how many of an item the lines hold.
@@ -43,8 +52,18 @@ func amend(t *step, cmd Command) error {
 		return fieldErr("/quantity", "must be 1 to %d, fewer than ordered", have-1)
 	case c.Change == ChangeSubstitute && s == nil:
 		return fieldErr("/substitute", "needed for SUBSTITUTE")
+	case c.Change != ChangeReduce && c.Quantity != 0:
+		return fieldErr("/quantity", "belongs to REDUCE")
+	case c.Change != ChangeSubstitute && s != nil:
+		return fieldErr("/substitute", "belongs to SUBSTITUTE")
 	case s != nil && s.ItemID == c.ItemID:
 		return fieldErr("/substitute/itemId", "is the item it stands for")
+	case s != nil && c.Menu != nil:
+		priced, err := c.Menu.priceSubstitute(*s)
+		if err != nil {
+			return err
+		}
+		c.Substitute = &priced
 	case s != nil && (s.UnitPrice < 0 || s.UnitPrice > MaxUnitPrice):
 		return fieldErr("/substitute/unitPrice", "must be 0 to %d", MaxUnitPrice)
 	}

@@ -1,5 +1,7 @@
 package orders
 
+import "strings"
+
 // Action names what a command does. Outside it is the path segment below the order.
 type Action string
 
@@ -29,6 +31,17 @@ const (
 	ActReturned Action = "returned"
 	ActTick     Action = "tick" // timers only
 )
+
+// Path is the action as a client knows it: the path below the order, with {n} where an amendment's number stands.
+func (a Action) Path() string {
+	switch a {
+	case ActUnassign:
+		return string(ActAssign)
+	case ActAccept, ActDecline:
+		return strings.Replace(string(a), "/", "/{n}/", 1)
+	}
+	return string(a)
+}
 
 // Command is one wish to change an order.
 type Command interface{ Action() Action }
@@ -82,8 +95,9 @@ type (
 	Amend struct {
 		ItemID     string
 		Change     Change
-		Quantity   int // of REDUCE: pieces left
-		Substitute *Substitute
+		Quantity   int         // of REDUCE: pieces left
+		Substitute *Substitute // of SUBSTITUTE; UnitPrice -1 where the request had none
+		Menu       *Restaurant // prices the substitute; nil: it stands as it is
 	}
 	AcceptAmendment struct{ N int }
 	RejectAmendment struct {

@@ -158,8 +158,12 @@ func onDelivery(t *step, _ Command) bool { return t.o.Status == OnDelivery }
 
 func deliverDone(t *step, _ Command) bool { return t.o.Status == Completed }
 
-// canDeliver: somebody must have the food, unless ops settles it.
-func canDeliver(t *step, _ Command) bool {
+// canDeliver: somebody must have the food, unless ops settles it. A courier without tries left is not told that it may;
+// one that tries is told why not.
+func canDeliver(t *step, c Command) bool {
+	if c == nil && t.by.Role == RoleCourier && t.o.Proof == ProofPIN && t.o.WrongPINs >= MaxPINTries {
+		return false
+	}
 	return t.o.Status == OnDelivery && (t.o.Delivery.Courier != nil || t.by.Role == RoleOps)
 }
 

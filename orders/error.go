@@ -48,6 +48,7 @@ type Error struct {
 	// Of INVALID_TRANSITION only.
 	CurrentStatus  Status
 	Action         Action
+	ActionPath     string   // the action as a path below this order
 	AllowedActions []string // path segments below the order that this caller may use now; never nil there
 }
 

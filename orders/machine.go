@@ -127,7 +127,7 @@ func (t *step) end(s Status, why Reason) {
 // refused is the Conflict that tells the caller what it may do instead.
 func (p Policy) refused(o *Order, a Action, by Actor, now time.Time) *Error {
 	e := Errorf(Conflict, "%s is not possible while the order is %s", a.segment(o), o.Status)
-	e.Code, e.CurrentStatus, e.Action = CodeInvalidTransition, o.Status, a
+	e.Code, e.CurrentStatus, e.Action, e.ActionPath = CodeInvalidTransition, o.Status, a, a.segment(o)
 	e.AllowedActions = p.AllowedActions(o, by, now)
 	return e
 }
@@ -149,19 +149,13 @@ func (p Policy) AllowedActions(o *Order, by Actor, now time.Time) []string {
 	return out
 }
 
-// segment is the action as a path below the order.
+// segment is the action's path below this order.
 func (a Action) segment(o *Order) string {
-	switch a {
-	case ActUnassign:
-		return string(ActAssign)
-	case ActAccept, ActDecline:
-		n := 0
-		if o.Amendment != nil {
-			n = o.Amendment.N
-		}
-		return strings.Replace(string(a), "/", "/"+itoa(n)+"/", 1)
+	n := 0
+	if o.Amendment != nil {
+		n = o.Amendment.N
 	}
-	return string(a)
+	return strings.Replace(a.Path(), "{n}", itoa(n), 1)
 }
 
 func later(a, b time.Time) time.Time {

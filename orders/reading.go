@@ -45,6 +45,9 @@ type ListFilter struct {
 
 // List reads a page of the orders that are the caller's to see, newest first. Forbidden for a role that has no list.
 func (s *Service) List(ctx context.Context, by Caller, f ListFilter) (page []Order, next string, err error) {
+	if !f.UpdatedAfter.IsZero() { // callers know times in milliseconds: the order whose time they give is not after it
+		f.UpdatedAfter = f.UpdatedAfter.Truncate(time.Millisecond).Add(time.Millisecond - time.Microsecond)
+	}
 	q := Query{Status: f.Status, UpdatedAfter: f.UpdatedAfter, Running: f.Running, Cursor: f.Cursor, Limit: f.Limit}
 	switch by.Role {
 	case RoleCustomer:

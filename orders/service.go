@@ -66,9 +66,13 @@ func (s *Service) AllowedActions(o *Order, by Actor) []string {
 // Errors: NotFound where the caller may not see the order, PreconditionFailed for another seq, and those of
 // Policy.Apply and Store.Commit. Who loses against another change is judged anew by what that change left.
 func (s *Service) Do(ctx context.Context, id string, c Command, by Caller, match func(seq int64) bool) (Order, []Event, error) {
-	c, err := s.priced(ctx, id, c)
+	menu, err := s.menuFor(ctx, id, c)
 	if err != nil {
 		return Order{}, nil, err
+	}
+	if a, ok := c.(Amend); ok {
+		a.Menu = menu
+		c = a
 	}
 	return s.change(ctx, id, c, by.Actor, func(o *Order, now time.Time) error {
 		if !o.Ownership().VisibleTo(by, now) {
@@ -143,24 +147,15 @@ func (s *Service) commit(ctx context.Context, base *Order, next Order, events []
 	return nil
 }
 
-// priced fills in what a command takes from the restaurant's menu.
-func (s *Service) priced(ctx context.Context, id string, c Command) (Command, error) {
-	a, ok := c.(Amend)
-	if !ok || a.Substitute == nil {
-		return c, nil
+// menuFor reads the restaurant whose menu a command needs, nil for most. What the menu says of the command is judged in
+// Policy.Apply, behind everything that comes before it. An order that is not there is left to be found so there.
+func (s *Service) menuFor(ctx context.Context, id string, c Command) (*Restaurant, error) {
+	if a, ok := c.(Amend); !ok || a.Substitute == nil {
+		return nil, nil
 	}
 	w, err := s.store.Ownership(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.store.Restaurant(ctx, w.Restaurant)
-	if err != nil {
-		return nil, err
-	}
-	sub, err := r.priceSubstitute(*a.Substitute)
-	if err != nil {
-		return nil, err
-	}
-	a.Substitute = &sub
-	return a, nil
+	return s.store.Restaurant(ctx, w.Restaurant)
 }
