@@ -20,7 +20,7 @@ const (
 	// writerCache is the writer's page cache in KiB.
 	writerCache = 64 << 10
 	// readerCache is each reader's page cache in KiB.
-	readerCache = 8 << 10
+	readerCache = 2 << 10
 	// busyTimeout is how long, in ms, a connection waits for a lock. Nobody else writes, so it is short; a waiting
 	// caller's context cannot cut it.
 	busyTimeout = 250
