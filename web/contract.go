@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-chi/chi/v5"
 
 	"doorbell/orders"
 	"doorbell/web/api"
@@ -25,7 +28,10 @@ type contract struct {
 	needBody bool
 }
 
-// loadContracts reads the document, by method and path.
+// contracts are the document's operations by method and path, read once: checking the document takes longer than
+// anything else at the start.
+var contracts = sync.OnceValues(loadContracts)
+
 func loadContracts() (map[string]*contract, error) {
 	doc, err := api.Load()
 	if err != nil {
@@ -69,10 +75,14 @@ func (c *contract) readRoles(op *openapi3.Operation) error {
 	return nil
 }
 
-// checkParams holds the query and the headers of a request against the document. Unknown query parameters are refused,
-// as unknown fields are. Path parameters are not checked here: an id of no known form is simply unknown.
+// checkParams holds the query, the headers and the path of a request against the document. Unknown query parameters are
+// refused, as unknown fields are, and so is a query that cannot be read: what is passed over would answer another
+// question than was asked.
 func (c *contract) checkParams(r *http.Request) error {
-	query := r.URL.Query()
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return orders.Errorf(orders.Invalid, "the query cannot be read")
+	}
 	for name, values := range query {
 		p := c.param(openapi3.ParameterInQuery, name)
 		if p == nil {
@@ -86,6 +96,11 @@ func (c *contract) checkParams(r *http.Request) error {
 		}
 	}
 	for _, p := range c.params {
+		if p.In == openapi3.ParameterInPath {
+			if err := checkPath(p, r); err != nil {
+				return err
+			}
+		}
 		if p.In != openapi3.ParameterInHeader {
 			continue
 		}
@@ -98,6 +113,22 @@ func (c *contract) checkParams(r *http.Request) error {
 		}
 	}
 	return nil
+}
+
+// checkPath holds a number in the path, and an id that a PUT would make, against the document. Elsewhere an id of no
+// known form is simply unknown.
+func checkPath(p *openapi3.Parameter, r *http.Request) error {
+	if r.Method != http.MethodPut && !p.Schema.Value.Type.Is(openapi3.TypeInteger) {
+		return nil
+	}
+	text := chi.URLParam(r, p.Name)
+	if r.URL.RawPath != "" { // the router matched the encoded path
+		var err error
+		if text, err = url.PathUnescape(text); err != nil {
+			return badHeader(p.Name, "has the wrong form")
+		}
+	}
+	return checkText(p, text)
 }
 
 func (c *contract) param(in, name string) *openapi3.Parameter {

@@ -28,11 +28,11 @@ const maxTags = 32
 // the header.
 func parseTags(header string, values []string) (tags, error) {
 	var t tags
-	s := strings.Join(values, ",")
-	if strings.TrimSpace(s) == "" {
+	if len(values) == 0 {
 		return t, nil
 	}
-	if strings.TrimSpace(s) == "*" {
+	s := strings.Join(values, ",")
+	if strings.Trim(s, " \t") == "*" {
 		return tags{any: true}, nil
 	}
 	for s = trimList(s); s != ""; s = trimList(s) {
@@ -50,6 +50,9 @@ func parseTags(header string, values []string) (tags, error) {
 			return tags{}, badHeader(header, "entity tags are separated by commas")
 		}
 		t.list = append(t.list, e)
+	}
+	if t.list == nil { // a client that lost its tag must not write as if it had asked for nothing
+		return t, badHeader(header, "names no entity tag")
 	}
 	return t, nil
 }

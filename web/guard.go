@@ -37,7 +37,11 @@ func callerOf(r *http.Request) orders.Caller { return identityOf(r).Caller }
 // order's state or a rule forbids is found behind it.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := s.contracts[r.Method+" "+strings.TrimPrefix(chi.RouteContext(r.Context()).RoutePattern(), basePath)]
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet // routed so by middleware.GetHead
+		}
+		c := s.contracts[method+" "+strings.TrimPrefix(chi.RouteContext(r.Context()).RoutePattern(), basePath)]
 		if c == nil {
 			fail(w, r, orders.Errorf(orders.NotFound, "no such operation"))
 			return

@@ -41,6 +41,7 @@ type node struct {
 	service *orders.Service
 	store   *store.Store
 	hub     *hub.Hub
+	acks    chan int64 // seqs that live clients acknowledged; the first thousand
 	now     *clock
 }
 
@@ -52,12 +53,18 @@ func (c *clock) now() time.Time { return time.Now().Add(c.ahead) }
 // start runs a node with this configuration changed by opts.
 func start(t testing.TB, opts ...func(*web.Config, *orders.Config)) *node {
 	t.Helper()
+	return startHub(t, nil, opts...)
+}
+
+// startHub is start with the hub's configuration changed by change, nil for none.
+func startHub(t testing.TB, change func(*hub.Config), opts ...func(*web.Config, *orders.Config)) *node {
+	t.Helper()
 	local := bus.NewLocal()
 	st, err := store.Open(context.Background(), store.Config{Dir: t.TempDir(), Publisher: local})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{t: t, store: st, now: &clock{}}
+	n := &node{t: t, store: st, acks: make(chan int64, 1000), now: &clock{}}
 	revocations := auth.NewRevocations(nil)
 	verifier, err := auth.New(auth.Config{Secret: secret, Revocations: revocations})
 	if err != nil {
@@ -74,7 +81,11 @@ func start(t testing.TB, opts ...func(*web.Config, *orders.Config)) *node {
 	}
 	n.service = orders.NewService(st, oc)
 	wc.Orders, wc.Gate = n.service, web.Gate{Verifier: verifier, Orders: n.service}
-	n.hub = hub.New(hub.Config{Source: st, View: wc.Viewer.JSON, Verify: wc.Gate.Live, Log: wc.Log})
+	hc := hub.Config{Source: st, View: wc.Viewer.JSON, Verify: wc.Gate.Live, OnAck: n.acked, Log: wc.Log}
+	if change != nil {
+		change(&hc)
+	}
+	n.hub = hub.New(hc)
 	wc.Hub = n.hub
 	revocations.OnRevoke(n.hub.Revoke)
 	local.Subscribe(n.hub)
@@ -99,6 +110,13 @@ func start(t testing.TB, opts ...func(*web.Config, *orders.Config)) *node {
 		}
 	})
 	return n
+}
+
+func (n *node) acked(_ orders.Caller, _ string, seq int64) {
+	select {
+	case n.acks <- seq:
+	default:
+	}
 }
 
 // token mints a token for a caller, valid for an hour.

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"doorbell/hub/wsconn"
 )
 
 // Limits of a connection, before any request is understood.
@@ -27,6 +29,6 @@ func NewHTTPServer(h http.Handler, log zerolog.Logger) *http.Server {
 	return &http.Server{
 		Handler: h, Protocols: &p, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		MaxHeaderBytes: maxHeaderBytes, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout,
-		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, ErrorLog: stdLog(log),
+		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, ErrorLog: stdLog(log), ConnContext: wsconn.WithConn,
 	}
 }

@@ -16,6 +16,7 @@ import (
 func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 	id, err := s.admitLive(r)
 	if err != nil {
+		w.Header().Set("Sec-WebSocket-Version", "13") // what a client of another version is to be told (RFC 6455 section 4.4)
 		fail(w, r, err)
 		return
 	}
@@ -28,25 +29,26 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 		place.Release() // the answer was written with the error
 		return
 	}
-	// A revocation between the check of the token and the session's first breath would be missed.
+	s.recheck(id)
+}
+
+// recheck ends a session that has just begun on a token that was revoked between the check of the token and that
+// moment, and those that were begun on tokens as old.
+func (s *Server) recheck(id auth.Identity) {
 	if s.Revocations.Revoked(id.ID, id.IssuedAt) {
-		s.Hub.Revoke(id.ID, s.Orders.Now())
+		s.Hub.Revoke(id.ID, id.IssuedAt)
 	}
 }
 
 // admitLive checks a handshake: form, origin, token, rate.
 func (s *Server) admitLive(r *http.Request) (auth.Identity, error) {
-	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
-		return auth.Identity{}, badHeader("Upgrade", "this is a WebSocket, protocol "+wire.Subprotocol)
-	}
-	offered := subprotocols(r)
-	if !slices.Contains(offered, wire.Subprotocol) {
-		return auth.Identity{}, badHeader("Sec-WebSocket-Protocol", "must offer "+wire.Subprotocol)
+	if err := wsconn.CheckHandshake(r); err != nil {
+		return auth.Identity{}, err
 	}
 	if !s.originAllowed(r) {
 		return auth.Identity{}, orders.Errorf(orders.Forbidden, "this origin is not allowed")
 	}
-	token, err := liveToken(r, offered)
+	token, err := liveToken(r)
 	if err != nil {
 		return auth.Identity{}, err
 	}
@@ -60,29 +62,18 @@ func (s *Server) admitLive(r *http.Request) (auth.Identity, error) {
 	return id, s.underLimit(id)
 }
 
-// maxProtocols is how many subprotocols a handshake may offer; two are of use.
-const maxProtocols = 16
-
-func subprotocols(r *http.Request) []string {
-	var out []string
-	for _, p := range strings.Split(strings.Join(r.Header.Values("Sec-WebSocket-Protocol"), ","), ",") {
-		if p = strings.TrimSpace(p); p != "" && len(out) < maxProtocols {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
 // liveToken is the handshake's token: from Authorization, or, since browsers cannot set that, from an offered
 // subprotocol, which is never selected.
-func liveToken(r *http.Request, offered []string) (string, error) {
+func liveToken(r *http.Request) (string, error) {
 	if r.Header.Get("Authorization") != "" {
 		return auth.Bearer(r)
 	}
 	var found []string
-	for _, p := range offered {
-		if t, ok := strings.CutPrefix(p, wire.BearerPrefix); ok {
-			found = append(found, t)
+	for _, v := range r.Header.Values("Sec-WebSocket-Protocol") {
+		for p := range strings.SplitSeq(v, ",") {
+			if t, ok := strings.CutPrefix(strings.TrimSpace(p), wire.BearerPrefix); ok {
+				found = append(found, t)
+			}
 		}
 	}
 	if len(found) != 1 {
@@ -99,5 +90,5 @@ func (s *Server) originAllowed(r *http.Request) bool {
 		return true
 	}
 	u, err := url.Parse(origin)
-	return err == nil && strings.EqualFold(u.Host, r.Host)
+	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
 }

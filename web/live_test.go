@@ -12,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 
 	"doorbell/hub/wire"
+	"doorbell/hub/wire/wiretest"
 )
 
 // socket is a live client that keeps every frame it was sent, in order.
@@ -87,6 +88,7 @@ func (s *socket) tryNext(wait time.Duration) (wire.Frame, error) {
 		if err != nil {
 			return wire.Frame{}, err
 		}
+		wiretest.Check(s.t, b)
 		for line := range bytes.Lines(b) {
 			f, err := wire.ParseFrame(bytes.TrimSpace(line))
 			if err != nil {

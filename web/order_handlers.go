@@ -43,7 +43,10 @@ func (s *Server) CreateOrder(w http.ResponseWriter, r *http.Request, params api.
 		return
 	}
 	if k := placed.Replayed; k != nil {
+		var was struct{ Seq int64 }
+		_ = json.Unmarshal(k.Response, &was) // our own words
 		w.Header().Set("Location", location(k.OrderID))
+		w.Header().Set("ETag", etag(was.Seq))
 		w.Header().Set("Cache-Control", "private, no-cache")
 		w.Header().Set("Idempotency-Replayed", "true")
 		answerRaw(w, k.Status, k.Response)

@@ -84,7 +84,7 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 		p.Errors = append(p.Errors, pointed{f.Pointer, f.Detail})
 	}
 	if e.Code == orders.CodeInvalidTransition {
-		p.CurrentStatus, p.Action, p.AllowedActions = e.CurrentStatus, string(e.Action), &e.AllowedActions
+		p.CurrentStatus, p.Action, p.AllowedActions = e.CurrentStatus, e.ActionPath, &e.AllowedActions
 	}
 	writeProblem(w, p)
 }

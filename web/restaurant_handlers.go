@@ -64,16 +64,21 @@ func (s *Server) GetItem(w http.ResponseWriter, r *http.Request, id api.Restaura
 	s.answerItem(w, r, rest, item, err)
 }
 
-// PatchItem is PATCH /restaurants/{restaurantId}/items/{itemId}.
-func (s *Server) PatchItem(w http.ResponseWriter, r *http.Request, id api.RestaurantID, item api.ItemID) {
+// PatchItem is PATCH /restaurants/{restaurantId}/items/{itemId}. If-Match names the restaurant's version.
+func (s *Server) PatchItem(w http.ResponseWriter, r *http.Request, id api.RestaurantID, item api.ItemID, _ api.PatchItemParams) {
 	req, err := decode[api.ItemPatch](r)
+	if err != nil {
+		fail(w, r, err)
+		return
+	}
+	match, err := parseTags("If-Match", r.Header.Values("If-Match"))
 	if err != nil {
 		fail(w, r, err)
 		return
 	}
 	rest, err := s.Orders.PatchItem(r.Context(), id, item, orders.ItemPatch{
 		Available: req.Available, Name: req.Name, UnitPrice: req.UnitPrice,
-	}, nil)
+	}, match.match())
 	s.answerItem(w, r, rest, item, err)
 }
 

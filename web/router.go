@@ -1,13 +1,16 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/go-chi/cors"
 
+	"doorbell/hub/wire"
 	"doorbell/orders"
 	"doorbell/web/api"
 	"doorbell/web/pages"
@@ -25,14 +28,13 @@ func (s *Server) routes() (http.Handler, error) {
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		fail(w, r, orders.Errorf(orders.NotFound, "no such path"))
 	})
-	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
-		failStatus(w, http.StatusMethodNotAllowed, "not with this method")
-	})
+	r.MethodNotAllowed(notAllowed)
 	r.Use(middleware.GetHead)
 
 	r.Get("/livez", s.Health.live)
 	r.Get("/readyz", s.Health.ready)
-	r.Get("/openapi.yaml", s.document)
+	r.Get("/openapi.yaml", document(api.Document()))
+	r.Get("/asyncapi.yaml", document(wire.Document()))
 	pages.Mount(r)
 
 	r.Get(basePath+"/live", s.live)
@@ -43,11 +45,29 @@ func (s *Server) routes() (http.Handler, error) {
 	return r, nil
 }
 
-// document serves openapi.yaml as it stands in the repository.
-func (s *Server) document(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/yaml")
-	w.Header().Set("Cache-Control", "no-cache")
-	_, _ = w.Write(api.Document())
+// document serves a document as it stands in the repository.
+func document(text []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/yaml")
+		w.Header().Set("Cache-Control", "no-cache")
+		_, _ = w.Write(text)
+	}
+}
+
+// notAllowed answers another method than the path takes, and names those it does take (RFC 9110 section 15.5.6).
+func notAllowed(w http.ResponseWriter, r *http.Request) {
+	path := cmp.Or(r.URL.RawPath, r.URL.Path) // as the router matches it
+	var allow []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		if !chi.RouteContext(r.Context()).Routes.Match(chi.NewRouteContext(), method, path) {
+			continue
+		}
+		if allow = append(allow, method); method == http.MethodGet {
+			allow = append(allow, http.MethodHead) // by middleware.GetHead
+		}
+	}
+	w.Header().Set("Allow", strings.Join(allow, ", "))
+	failStatus(w, http.StatusMethodNotAllowed, "not with this method")
 }
 
 // failParam answers a parameter that the generated code could not read.

@@ -53,12 +53,12 @@ type Server struct {
 
 // New makes a Server. It fails where openapi.yaml and the routes do not fit together.
 func New(cfg Config) (*Server, error) {
-	contracts, err := loadContracts()
+	known, err := contracts()
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
-		Config: cfg, log: cfg.Log, proxies: cfg.Proxies, metrics: newMetrics(cfg.Registerer), contracts: contracts,
+		Config: cfg, log: cfg.Log, proxies: cfg.Proxies, metrics: newMetrics(cfg.Registerer), contracts: known,
 		stopping: make(chan struct{}),
 	}
 	s.handler, err = s.routes()

@@ -9,8 +9,12 @@ import (
 	"doorbell/orders"
 )
 
-// wantsStream reports whether the client asks for server-sent events.
+// wantsStream reports whether the client asks for server-sent events. HEAD asks for no events, and a stream without a
+// body would never end.
 func wantsStream(r *http.Request) bool {
+	if r.Method == http.MethodHead {
+		return false
+	}
 	for _, v := range r.Header.Values("Accept") {
 		for part := range strings.SplitSeq(v, ",") {
 			media, _, _ := strings.Cut(part, ";")
@@ -47,7 +51,8 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request, orderID st
 		return
 	}
 	defer place.Release()
-	if err := wsconn.Serve(r.Context(), w, place, own, after); err != nil {
+	id := identityOf(r)
+	if err := wsconn.Serve(w, r, place, own, after, func() { s.recheck(id) }); err != nil {
 		fail(w, r, orders.Errorf(orders.Unavailable, "this connection cannot stream"))
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"doorbell/web/api"
 )
 
-// sight is what a caller may see of an order beyond what every watcher may. The table test of view_test.go holds it.
+// sight is what a caller may see of an order beyond what every watcher may. The table of visibility_test.go holds it.
 type sight struct {
 	secrets  bool // trackingUrl, pin, notificationUrl, deliver: the customer's own
 	address  bool
@@ -53,7 +53,8 @@ func (s Viewer) JSON(o *orders.Order, role orders.Role, now time.Time) []byte {
 
 // View is the order as this role may see it now.
 func (s Viewer) View(o *orders.Order, role orders.Role, now time.Time) api.OrderResponse {
-	see := sightOf(role, o.Status.Final())
+	over := o.Status.Final() || role == orders.RoleCourier && o.Delivery.Courier == nil // it has just given it back
+	see := sightOf(role, over)
 	v := api.OrderResponse{
 		OrderID: o.ID, Status: o.Status, Seq: o.Seq, RestaurantID: o.Restaurant, CustomerID: o.Customer,
 		Items: linesView(o.Items, see), Total: o.Total, Currency: api.Currency(o.Currency), PaymentMethod: o.Method,

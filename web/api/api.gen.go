@@ -1025,6 +1025,9 @@ type ListOrderEventsParams struct {
 
 	// After Only events with a higher seq; 0 or absent is the whole history.
 	After int64 `form:"after,omitempty" json:"after,omitempty,omitzero"`
+
+	// LastEventID Of a stream, the seq of the last event seen.
+	LastEventID int64 `json:"Last-Event-ID,omitempty,omitzero"`
 }
 
 // FailOrderParams defines parameters for FailOrder.
@@ -1089,6 +1092,12 @@ type GetRestaurantParams struct {
 
 // PutRestaurantParams defines parameters for PutRestaurant.
 type PutRestaurantParams struct {
+	// IfMatch An ETag; refused with 412 when it is not the current one.
+	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
+}
+
+// PatchItemParams defines parameters for PatchItem.
+type PatchItemParams struct {
 	// IfMatch An ETag; refused with 412 when it is not the current one.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 }
@@ -1259,7 +1268,7 @@ type ServerInterface interface {
 	GetItem(w http.ResponseWriter, r *http.Request, restaurantID RestaurantID, itemID ItemID)
 	// PatchItem Change a dish
 	// (PATCH /restaurants/{restaurantId}/items/{itemId})
-	PatchItem(w http.ResponseWriter, r *http.Request, restaurantID RestaurantID, itemID ItemID)
+	PatchItem(w http.ResponseWriter, r *http.Request, restaurantID RestaurantID, itemID ItemID, params PatchItemParams)
 	// RevokeTokens Revoke someone's tokens
 	// (POST /revocations)
 	RevokeTokens(w http.ResponseWriter, r *http.Request)
@@ -1439,7 +1448,7 @@ func (_ Unimplemented) GetItem(w http.ResponseWriter, r *http.Request, restauran
 
 // PatchItem Change a dish
 // (PATCH /restaurants/{restaurantId}/items/{itemId})
-func (_ Unimplemented) PatchItem(w http.ResponseWriter, r *http.Request, restaurantID RestaurantID, itemID ItemID) {
+func (_ Unimplemented) PatchItem(w http.ResponseWriter, r *http.Request, restaurantID RestaurantID, itemID ItemID, params PatchItemParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2315,6 +2324,27 @@ func (siw *ServerInterfaceWrapper) ListOrderEvents(w http.ResponseWriter, r *htt
 		return
 	}
 
+	headers := r.Header
+
+	// ------------- Optional header parameter "Last-Event-ID" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
+		var LastEventID int64
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Last-Event-ID", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Last-Event-ID", Err: err})
+			return
+		}
+
+		params.LastEventID = LastEventID
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListOrderEvents(w, r, orderID, params)
 	}))
@@ -2935,8 +2965,32 @@ func (siw *ServerInterfaceWrapper) PatchItem(w http.ResponseWriter, r *http.Requ
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PatchItemParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.PatchItem(w, r, restaurantID, itemID)
+		siw.Handler.PatchItem(w, r, restaurantID, itemID, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
