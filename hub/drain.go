@@ -15,10 +15,11 @@ const (
 // Drain moves every client to other nodes within window, without a spike: each is told a moment of its own, spread
 // evenly over the window, and who has not left a quarter of the window after its moment is closed. Streams end at their
 // moment. New sessions are taken for DrainNotice and told to move at once; then Admit refuses. It returns when no
-// session is left, which is at once for a hub without any, or when ctx ends.
+// session is left, which is at once for a hub without any, or when ctx ends; from then on Admit refuses in any case.
 func (h *Hub) Drain(ctx context.Context, window time.Duration) {
 	start := time.Now()
 	h.draining.Store(true)
+	defer h.shut.Store(true)
 	d := newDrain(h, start, window)
 	t := time.NewTicker(drainTick)
 	defer t.Stop()
@@ -71,7 +72,7 @@ func (d *drain) turn(passed time.Duration) {
 	for ; d.closed < len(d.list) && d.moment(d.closed)+d.window/4 <= passed; d.closed++ {
 		d.list[d.closed].End(GoingAway)
 	}
-	if passed >= DrainNotice {
+	if passed >= min(DrainNotice, d.window) {
 		d.hub.shut.Store(true)
 	}
 	if passed >= d.window {

@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"hash/maphash"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -68,8 +67,10 @@ type Hub struct {
 	sessions atomic.Int64 // live ones and those being admitted
 	draining atomic.Bool
 	shut     atomic.Bool // no new sessions
+	closed   atomic.Bool // Run ends or has ended: a session that is there only now ends at once
 
-	running sync.WaitGroup // pumps
+	pumps   pumps
+	kept    kept
 	waiters Waiters
 }
 
@@ -84,7 +85,7 @@ func New(cfg Config) *Hub {
 	if cfg.MaxAge == 0 {
 		cfg.MaxAge = DefaultMaxAge
 	}
-	h := &Hub{cfg: cfg, log: cfg.Log, seed: maphash.MakeSeed()}
+	h := &Hub{cfg: cfg, log: cfg.Log, seed: maphash.MakeSeed(), pumps: pumps{last: make(chan struct{})}}
 	for i := range h.topics {
 		h.topics[i].byName = map[wire.Topic]*topic{}
 		h.people[i].sessions = map[string][]*Session{}
@@ -102,11 +103,14 @@ func (h *Hub) Run(ctx context.Context) error {
 		select {
 		case now := <-t.C:
 			h.wheel.turn(now)
+			h.kept.drop(now)
 		case <-ctx.Done():
+			h.shut.Store(true)
+			h.closed.Store(true)
 			for _, s := range h.all() {
 				s.End(GoingAway)
 			}
-			h.running.Wait()
+			h.pumps.close()
 			return nil
 		}
 	}

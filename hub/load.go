@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"doorbell/hub/wire"
@@ -11,6 +12,7 @@ import (
 const (
 	loadTimeout = 5 * time.Second
 	pageLimit   = 16 << 10 // bytes of one page of a board, a single larger order aside
+	pageFrame   = 256      // room in a page for what stands around its orders
 	pageOrders  = 8        // orders read for a page: of the usual size they fit pageLimit
 )
 
@@ -37,24 +39,27 @@ func (s *Session) load(sub *sub) *Ending {
 	return &e
 }
 
+// loadOrder begins where the client is: the pump loads only when its queue is empty, and a watch that is not live queues
+// nothing, so all that was ever queued for it and not thrown away is written.
 func (s *Session) loadOrder(ctx context.Context, sub *sub) error {
 	s.mu.Lock()
-	resume, after := sub.resume, sub.last
+	resume, after, heard := sub.resume, sub.taken, sub.missed
 	s.mu.Unlock()
 	if resume {
-		done, err := s.replayEvents(ctx, sub, after)
+		done, err := s.replayEvents(ctx, sub, after, heard)
 		if done || err != nil {
 			return err
 		}
 	}
-	snap, err := s.hub.load(ctx, sub.topic)
+	snap, err := s.hub.load(ctx, sub.topic, max(after, heard))
 	if err != nil {
 		return err
 	}
-	if !snap.own.VisibleTo(s.Caller(), time.Now()) {
-		return orders.Errorf(orders.NotFound, "no longer this caller's")
+	by := s.Caller()
+	if !snap.own.VisibleTo(by, time.Now()) {
+		return noLonger()
 	}
-	m := snap.message(s.hub, s.Caller().Role)
+	m := snap.message(s.hub, by.Role)
 	s.hub.m.snapshots.Inc()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,14 +67,17 @@ func (s *Session) loadOrder(ctx context.Context, sub *sub) error {
 		return nil
 	}
 	sub.last = m.Seq
-	s.push(entry{m, sub})
-	s.caughtUp(sub)
+	if s.push(entry{m, sub}) {
+		s.caughtUp(sub, heard)
+	}
 	return nil
 }
 
+func noLonger() error { return orders.Errorf(orders.NotFound, "no longer this caller's") }
+
 // replayEvents queues what a resumed client missed, a part at a time. It is not done where the events no longer follow
-// what the client has, or are too many for anything but a stream.
-func (s *Session) replayEvents(ctx context.Context, sub *sub, after int64) (done bool, err error) {
+// what the client has, or are too many for anything but a stream. heard is the highest seq heard of before the call.
+func (s *Session) replayEvents(ctx context.Context, sub *sub, after, heard int64) (done bool, err error) {
 	id := sub.topic.name.ID
 	events, err := s.hub.cfg.Source.Events(ctx, id, after, maxReplay+1)
 	if err != nil {
@@ -77,6 +85,16 @@ func (s *Session) replayEvents(ctx context.Context, sub *sub, after int64) (done
 	}
 	if len(events) > 0 && events[0].Seq != after+1 || len(events) > maxReplay && !s.replay {
 		return false, nil
+	}
+	if by := s.Caller(); by.Role == orders.RoleCourier {
+		// The courier may have been replaced since the watch began, by one of these very events. Read behind them.
+		own, err := s.hub.cfg.Source.Ownership(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		if !own.VisibleTo(by, time.Now()) {
+			return false, noLonger()
+		}
 	}
 	size, n := 0, 0
 	list := make([]*Message, 0, len(events))
@@ -95,21 +113,26 @@ func (s *Session) replayEvents(ctx context.Context, sub *sub, after int64) (done
 	if sub.gone || s.ended {
 		return true, nil
 	}
+	sub.last = after
 	for _, m := range list {
 		sub.last = m.Seq
-		s.push(entry{m, sub})
+		if !s.push(entry{m, sub}) {
+			return true, nil // thrown away: it is to be loaded again
+		}
 	}
-	if n < len(events) {
+	if n < len(events) || n > maxReplay {
 		s.want(sub) // the rest when this is written
 		return true, nil
 	}
-	s.caughtUp(sub)
+	s.caughtUp(sub, heard)
 	return true, nil
 }
 
-// caughtUp makes a watch live, unless something came in between: then what follows is replayed. Called with s.mu held.
-func (s *Session) caughtUp(sub *sub) {
-	if sub.missed > sub.last {
+// caughtUp makes a watch live, unless something came in while the load read: then what follows is replayed. What was
+// heard of before the read and is not in it is not in the database, which a restore may have set back: the database is
+// right. Called with s.mu held.
+func (s *Session) caughtUp(sub *sub, heard int64) {
+	if sub.missed > max(sub.last, heard) {
 		sub.resume = true
 		s.want(sub)
 		return
@@ -117,95 +140,175 @@ func (s *Session) caughtUp(sub *sub) {
 	sub.live = true
 }
 
-// boardQuery is what a board shows: running orders, and what is on its way back.
-func boardQuery(t wire.Topic, cursor string) orders.Query {
-	q := orders.Query{Running: true, Cursor: cursor, Limit: pageOrders}
+// boardQuery is what a board shows: running orders, and of a courier what it carries back.
+func boardQuery(t wire.Topic, cursor string, now time.Time) orders.Query {
+	q := orders.Query{Cursor: cursor}
 	if t.Kind == wire.TopicRestaurant {
-		q.Restaurants = []string{t.ID}
+		q.Restaurants, q.Running = []string{t.ID}, true
 	} else {
-		q.Courier = t.ID
+		q.Courier, q.CourierSince = t.ID, now // of those that have ended, only what is on its way back
 	}
 	return q
 }
 
-// loadBoard queues the next page of a board.
+// loadBoard queues the next page of a board, and behind the last one what the pages could not tell.
 func (s *Session) loadBoard(ctx context.Context, sub *sub) error {
-	name, role := sub.topic.name, s.Caller().Role
+	b, name, by := sub.board, sub.topic.name, s.Caller()
 	s.mu.Lock()
-	cursor, paging := sub.board.cursor, sub.board.paging
+	cursor, round, again := b.cursor, b.round, b.again
+	b.reading = b.paging
 	s.mu.Unlock()
-	if !paging {
+	if len(again) > 0 {
+		return s.loadAgain(ctx, sub, round, again)
+	}
+	if !b.reading {
 		return nil
 	}
-	page, next, err := s.hub.cfg.Source.List(ctx, boardQuery(name, cursor))
+	page, views, next, err := s.readPage(ctx, name, cursor, by.Role)
 	if err != nil {
 		return err
-	}
-	now := time.Now()
-	views := make([][]byte, len(page))
-	for i := range page {
-		views[i] = s.hub.cfg.View(&page[i], role, now)
 	}
 	s.hub.m.snapshots.Inc()
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b := sub.board
+	b.reading = false
 	if sub.gone || s.ended {
 		return nil
 	}
-	if !b.paging || b.cursor != cursor { // sent anew from the start meanwhile
+	if b.round != round { // sent anew from the start meanwhile; a page read from now on holds what was held
+		b.held = nil
 		s.want(sub)
 		return nil
 	}
-	var (
-		on   []orderAt
-		part [][]byte
-		size int
-	)
-	flush := func(more bool) {
-		s.push(entry{&Message{Frame: wire.AppendBoard(nil, name, part, more), Page: on}, sub})
-		part, on, size = nil, nil, 0
-	}
-	begun := b.begun
-	b.begun, b.cursor, b.paging = true, next, next != ""
+	held := b.held
+	b.held, b.begun, b.cursor, b.paging = nil, true, next, next != ""
 	sub.live = true
+	if !s.queuePage(sub, page, views) {
+		return nil
+	}
+	for _, u := range held {
+		if b.begun { // else thrown away: it is read anew
+			s.showOn(sub, u)
+		}
+	}
+	if !b.begun {
+		return nil
+	}
+	if !b.paging {
+		b.again = b.left()
+	}
+	if b.paging || len(b.again) > 0 {
+		s.want(sub)
+	}
+	return nil
+}
+
+// readPage reads a page of a board that fits pageLimit. Of large orders it reads fewer: to queue more than one page at a
+// time could be more than the queue takes, however often it is tried.
+func (s *Session) readPage(ctx context.Context, t wire.Topic, cursor string, role orders.Role) (page []orders.Order, views [][]byte, next string, err error) {
+	for limit := pageOrders; ; {
+		now := time.Now()
+		q := boardQuery(t, cursor, now)
+		q.Limit = limit
+		if page, next, err = s.hub.cfg.Source.List(ctx, q); err != nil {
+			return nil, nil, "", err
+		}
+		views = views[:0]
+		size := pageFrame
+		for i := range page {
+			view := s.hub.cfg.View(&page[i], role, now)
+			if size += len(view) + 1; size > pageLimit && i > 0 {
+				break
+			}
+			views = append(views, view)
+		}
+		if len(views) == len(page) {
+			return page, views, next, nil
+		}
+		limit = len(views)
+	}
+}
+
+// queuePage queues a page of a board, and reports whether the queue took it. Called with s.mu held.
+func (s *Session) queuePage(sub *sub, page []orders.Order, views [][]byte) bool {
+	b := sub.board
+	var on []orderAt
+	part := make([][]byte, 0, len(page))
 	for i := range page {
 		o := &page[i]
 		if was := b.shown[o.ID]; was != nil && was.queued >= o.Seq {
 			continue // a live event was faster
 		}
-		if size > 0 && size+len(views[i]) > pageLimit {
-			if flush(true); !b.begun {
-				return nil // thrown away: the board starts again
-			}
+		b.show(o.ID).queued = o.Seq
+		part, on = append(part, views[i]), append(on, orderAt{o.ID, o.Seq})
+	}
+	return s.push(entry{&Message{Frame: wire.AppendBoard(nil, sub.topic.name, part, b.paging), Page: on}, sub})
+}
+
+// show puts an order on the board, and keeps what was written of it before.
+func (b *board) show(id string) *shown {
+	on := b.shown[id]
+	if on == nil {
+		on = &shown{}
+		b.shown[id] = on
+	}
+	on.off = false
+	return on
+}
+
+// loadAgain tells of orders that were on the board before it was sent again and are on none of its new pages: how each
+// ended, or that it is gone. Without that a client would never learn what was thrown away of them. It queues about as
+// much as a page, the rest when that is written.
+func (s *Session) loadAgain(ctx context.Context, sub *sub, round int, ids []string) error {
+	for size := 0; len(ids) > 0 && size < pageLimit; ids = ids[1:] {
+		m, err := s.readAgain(ctx, sub.topic.name, ids[0])
+		if err != nil {
+			return err
 		}
-		b.shown[o.ID] = keep(b.shown[o.ID], o.Seq)
-		part, on, size = append(part, views[i]), append(on, orderAt{o.ID, o.Seq}), size+len(views[i])
+		size += len(m.Frame)
+		if !s.queueAgain(sub, round, ids[0], m) {
+			return nil
+		}
 	}
-	if flush(next != ""); !b.begun {
-		return nil
-	}
-	if b.paging {
-		s.want(sub)
-	}
-	if !begun {
-		held := b.held
-		b.held = nil
-		for _, u := range held {
-			if b.begun {
-				s.showOn(sub, u)
-			}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b := sub.board; b.round == round {
+		if b.again = slices.Clone(ids); len(ids) > 0 {
+			s.want(sub)
 		}
 	}
 	return nil
 }
 
-// keep notes that an order is queued at a seq, and keeps what was written before.
-func keep(on *shown, seq int64) *shown {
-	if on == nil {
-		on = &shown{}
+// readAgain is what a board says of an order that was on it.
+func (s *Session) readAgain(ctx context.Context, board wire.Topic, id string) (*Message, error) {
+	topic := wire.OrderTopic(id)
+	o, err := s.hub.cfg.Source.Order(ctx, id)
+	switch kind := orders.KindOf(err); {
+	case kind == orders.NotFound, kind == "" && board.Kind == wire.TopicCourier && !isCourier(&o, board.ID):
+		return &Message{Frame: wire.AppendGone(nil, topic, &board), Seq: o.Seq, Gone: true}, nil
+	case kind != "":
+		return nil, err
 	}
-	on.queued = seq
-	return on
+	view := s.hub.cfg.View(&o, s.Caller().Role, time.Now())
+	return &Message{Frame: wire.AppendSnapshot(nil, topic, &board, o.Seq, view), Order: id, Seq: o.Seq}, nil
+}
+
+// queueAgain queues what readAgain found, unless a live event was faster. It reports whether to go on.
+func (s *Session) queueAgain(sub *sub, round int, id string, m *Message) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := sub.board
+	if sub.gone || s.ended || b.round != round {
+		return false
+	}
+	on := b.shown[id]
+	if on == nil || on.off || on.queued > 0 {
+		return true
+	}
+	if on.queued, on.off = m.Seq, m.Gone; on.off {
+		return s.push(entry{m: m}) // like takeOff
+	}
+	return s.push(entry{m, sub})
 }

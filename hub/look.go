@@ -39,6 +39,14 @@ func (s *Session) look(now time.Time) time.Time {
 		s.ping, s.pingedAt = true, now
 		s.start()
 	}
+	next := s.next()
+	s.mu.Unlock()
+	return next
+}
+
+// next is when something is due for the session. Called with s.mu held.
+func (s *Session) next() time.Time {
+	beat := s.hub.cfg.Heartbeat
 	next := later(s.heardAt, s.pingedAt).Add(beat)
 	if !s.replay {
 		next = earlier(next, s.heardAt.Add(2*beat+beat/2))
@@ -47,9 +55,17 @@ func (s *Session) look(now time.Time) time.Time {
 	if s.leaveAt.IsZero() {
 		next = earlier(next, s.retireAt)
 	}
-	next = earlier(next, s.leaveAt)
+	return earlier(next, s.leaveAt)
+}
+
+// lookAgain tells the wheel that something is due earlier than it was.
+func (s *Session) lookAgain() {
+	s.mu.Lock()
+	next, ended := s.next(), s.ended
 	s.mu.Unlock()
-	return next
+	if !ended {
+		s.hub.wheel.add(s, next, time.Now())
+	}
 }
 
 // goaway asks the client to open another socket after wait, and gives it some time to leave this one. A stream cannot

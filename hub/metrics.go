@@ -53,7 +53,15 @@ func newMetrics(reg prometheus.Registerer, h *Hub) *metrics {
 			}, func() float64 { return float64(h.Topics()) }),
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "doorbell_hub_queue_bytes", Help: "Bytes that wait for clients.",
-			}, func() float64 { return float64(h.queuedBytes()) }))
+			}, func() float64 { return float64(h.queuedBytes()) }),
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "doorbell_hub_drain_sessions_left", Help: "While draining, sessions that have not left yet; else 0.",
+			}, func() float64 {
+				if !h.Draining() {
+					return 0
+				}
+				return float64(h.Sessions())
+			}))
 	}
 	return m
 }

@@ -16,7 +16,7 @@ type Identity struct {
 }
 
 // subject is whom limits and revocations count: the sub, or a tracking link's order.
-func (i Identity) subject() string {
+func (i *Identity) subject() string { // reads nothing that a renewed token changes
 	if i.Role == orders.RoleTracker {
 		return "trk:" + i.OrderID
 	}
@@ -35,10 +35,12 @@ type peopleShard struct {
 //
 // Errors: Unavailable when the node is full, Exhausted when this person has too many sessions.
 func (h *Hub) Admit(id Identity) (p *Place, err error) {
-	if h.shut.Load() {
+	n := h.sessions.Add(1)
+	if h.shut.Load() { // looked at behind the count: Drain has either seen this session, or it is refused
+		h.sessions.Add(-1)
 		return nil, orders.Errorf(orders.Unavailable, "this node is stopping")
 	}
-	if n := h.sessions.Add(1); h.cfg.MaxSessions > 0 && n > int64(h.cfg.MaxSessions) {
+	if h.cfg.MaxSessions > 0 && n > int64(h.cfg.MaxSessions) {
 		h.sessions.Add(-1)
 		h.m.refused.WithLabelValues("full").Inc()
 		return nil, orders.Errorf(orders.Unavailable, "this node is full")

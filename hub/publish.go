@@ -31,12 +31,15 @@ type boardRole struct {
 
 // Publish brings a committed change to everybody who watches the order or a board it is on. Changes of one order must
 // come in the order of their seq, one at a time. It does not wait for any client.
-func (h *Hub) Publish(o *orders.Order, events []orders.Event) {
+func (h *Hub) Publish(o *orders.Order, events []orders.Event) { h.PublishAt(o, events, time.Now()) }
+
+// PublishAt is Publish of a change that was committed at a moment, from which its delivery is measured.
+func (h *Hub) PublishAt(o *orders.Order, events []orders.Event, at time.Time) {
 	if len(events) == 0 {
 		return
 	}
 	h.waiters.Publish(o, events)
-	u := &update{order: o, events: events, at: time.Now(), hub: h}
+	u := &update{order: o, events: events, at: at, hub: h}
 	last := events[len(events)-1].Seq
 	handover := slices.ContainsFunc(events, func(e orders.Event) bool {
 		return e.Type == orders.CourierAssigned || e.Type == orders.CourierUnassigned
@@ -49,6 +52,9 @@ func (h *Hub) Publish(o *orders.Order, events []orders.Event) {
 				continue
 			}
 			s.session.offer(s, msgs)
+			if !o.EndedAt.IsZero() {
+				s.session.endWith(o.Ownership())
+			}
 		}
 	}
 	if o.ShownToMerchant() {
@@ -57,7 +63,8 @@ func (h *Hub) Publish(o *orders.Order, events []orders.Event) {
 	if c := o.Delivery.Courier; c != nil {
 		u.toBoard(wire.Topic{Kind: wire.TopicCourier, ID: c.ID})
 	}
-	if before := o.Delivery.Before; handover && before != "" && !isCourier(o, before) {
+	// Not at the handover alone: the bus may have lost that one, and then the next change says it.
+	if before := o.Delivery.Before; before != "" && !isCourier(o, before) {
 		u.takeFrom(wire.Topic{Kind: wire.TopicCourier, ID: before})
 	}
 }
@@ -128,7 +135,7 @@ func (u *update) takeFrom(name wire.Topic) {
 	}
 	m := &Message{Frame: wire.AppendGone(nil, wire.OrderTopic(u.order.ID), &name), At: u.at}
 	for _, s := range t.watchers() {
-		s.session.takeOff(s, u.order.ID, m)
+		s.session.takeOff(s, u.order, m)
 	}
 }
 
@@ -161,6 +168,10 @@ func (s *Session) offerBoard(sub *sub, u *update) {
 		return
 	}
 	if !b.begun {
+		// A page that is not being read yet will hold it; so a client that takes nothing keeps nothing alive here.
+		if !b.reading {
+			return
+		}
 		if b.held = append(b.held, u); len(b.held) > maxHeld {
 			b.restart()
 		}
@@ -171,59 +182,59 @@ func (s *Session) offerBoard(sub *sub, u *update) {
 
 // showOn is offerBoard behind its checks. Called with s.mu held.
 func (s *Session) showOn(sub *sub, u *update) {
-	b, name := sub.board, sub.topic.name
-	on := b.shown[u.order.ID]
-	if on == nil {
-		on = &shown{}
-		b.shown[u.order.ID] = on
-	}
+	b, o, name := sub.board, u.order, sub.topic.name
+	on := b.shown[o.ID]
 	first := u.events[0].Seq
 	switch {
-	case on.queued >= u.order.Seq: // a repeat
-	case on.queued > 0 && on.queued >= first-1:
+	case on != nil && on.queued >= o.Seq: // a repeat, or from before it was taken off
+	case on != nil && !on.off && on.queued > 0 && on.queued >= first-1:
 		for _, m := range u.shownOn(name) {
 			if b.begun && m.Seq > on.queued {
 				on.queued = m.Seq
 				s.push(entry{m, sub})
 			}
 		}
+	case (on == nil || on.off) && o.Status.Final() && o.Delivery.Status != orders.Returning && !b.reading:
+		// It has ended, perhaps long ago, and was never on this board. A page that is being read may hold it, though.
 	default:
-		on.queued = u.order.Seq
+		b.show(o.ID).queued = o.Seq
 		s.push(entry{u.snapshot(name, s.id.Role), sub})
+	}
+	if on := b.shown[o.ID]; on != nil {
+		on.final = o.Status.Final() && o.Delivery.Status != orders.Returning
 	}
 }
 
-// takeOff removes an order from a board.
-func (s *Session) takeOff(sub *sub, orderID string, m *Message) {
+// takeOff removes an order from a board, and notes when: a page that is being read may still hold it as it was before.
+func (s *Session) takeOff(sub *sub, o *orders.Order, m *Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if sub.gone || s.ended {
 		return
 	}
-	held := sub.board.held[:0:0]
-	for _, u := range sub.board.held {
-		if u.order.ID != orderID {
-			held = append(held, u)
-		}
+	b := sub.board
+	on := b.shown[o.ID]
+	switch {
+	case on == nil:
+		b.shown[o.ID] = &shown{queued: o.Seq, off: true}
+	case on.off, on.queued > o.Seq:
+		on.queued = max(on.queued, o.Seq)
+	default:
+		on.queued, on.off = o.Seq, true
+		s.push(entry{m: m}) // like a reply, never thrown away: no page would say it again
 	}
-	sub.board.held = held
-	if on := sub.board.shown[orderID]; on == nil {
-		if !sub.board.begun {
-			sub.board.restart() // the page being read may still hold it
-		}
-		return
-	}
-	delete(sub.board.shown, orderID)
-	s.push(entry{m, sub})
 }
 
-// lost tells a session whose caller may no longer see the order that it is gone, and reports whether it was so.
+// lost tells a session whose caller may no longer see the order that it is gone, and reports whether it was so. A watch
+// that waits for its load is judged by that, and one that has got further already has been.
 func (s *Session) lost(sub *sub, o *orders.Order) bool {
-	if o.Ownership().VisibleTo(s.Caller(), time.Now()) {
-		return false
+	s.mu.Lock()
+	lost := sub.live && o.Seq > sub.last && !o.Ownership().VisibleTo(s.id.Caller, time.Now())
+	s.mu.Unlock()
+	if lost {
+		s.takeAway(sub)
 	}
-	s.takeAway(sub)
-	return true
+	return lost
 }
 
 // takeAway ends a watch that is no longer the caller's: gone is the last word of its topic.

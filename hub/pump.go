@@ -1,39 +1,44 @@
 package hub
 
 import (
+	"sync"
+	"sync/atomic"
 	"time"
 )
+
+// batch is what is written at once.
+type batch [inlineMsgs * 4]*Message
+
+// batches are handed to Conn.Write and so cannot stand on the pump's stack; a pump of its own for each would be an
+// allocation per watcher and event.
+var batches = sync.Pool{New: func() any { return new(batch) }}
 
 // write is the pump: it writes what waits, oldest first, loads what must be loaded when nothing waits, and ends when
 // there is nothing left. It is the only goroutine that writes to the connection.
 func (s *Session) write() {
-	defer s.hub.running.Done()
-	var (
-		batch   [inlineMsgs * 4]*Message
-		entries [inlineMsgs * 4]entry
-	)
+	defer s.hub.pumps.leave()
+	b := batches.Get().(*batch)
+	defer batches.Put(b)
 	for {
-		n, ping, load := s.take(entries[:])
+		n, ping, load := s.take(b)
 		switch {
 		case n > 0:
-			for i := range n {
-				batch[i] = entries[i].m
+			err := s.conn.Write(b[:n])
+			if err == nil {
+				s.wrote(b[:n])
 			}
-			if err := s.conn.Write(batch[:n]); err != nil {
-				s.stop()
+			clear(b[:n]) // a pooled batch keeps no message alive
+			if err != nil {
 				s.End(endingOfWrite(err))
 				return
 			}
-			s.wrote(entries[:n])
 		case ping:
 			if err := s.conn.Ping(); err != nil {
-				s.stop()
 				s.End(endingOfWrite(err))
 				return
 			}
 		case load != nil:
 			if e := s.load(load); e != nil {
-				s.stop()
 				s.End(*e)
 				return
 			}
@@ -43,9 +48,9 @@ func (s *Session) write() {
 	}
 }
 
-// take moves the oldest messages into entries, at most batchLimit bytes of them. With none, it tells of a ping or a
-// load that is due; with nothing at all, the pump has ended.
-func (s *Session) take(entries []entry) (n int, ping bool, load *sub) {
+// take moves the oldest messages into b, at most batchLimit bytes of them. With none, it tells of a ping or a load that
+// is due; with nothing at all, the pump has ended.
+func (s *Session) take(b *batch) (n int, ping bool, load *sub) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
@@ -53,15 +58,15 @@ func (s *Session) take(entries []entry) (n int, ping bool, load *sub) {
 		return 0, false, nil
 	}
 	bytes := 0
-	for n < len(entries) && n < len(s.queue) {
-		size := len(s.queue[n].m.Frame)
+	for n < len(b) && n < len(s.queue) {
+		e := &s.queue[n]
+		size := len(e.m.Frame)
 		if n > 0 && bytes+size > batchLimit {
 			break
 		}
 		bytes += size
-		entries[n] = s.queue[n]
-		if sub := entries[n].sub; sub != nil {
-			sub.taken = max(sub.taken, entries[n].m.Seq)
+		if b[n] = e.m; e.sub != nil {
+			e.sub.took(e.m)
 		}
 		n++
 	}
@@ -92,28 +97,48 @@ func (s *Session) take(entries []entry) (n int, ping bool, load *sub) {
 	return 0, false, nil
 }
 
-// stop notes that the pump has ended.
-func (s *Session) stop() {
-	s.mu.Lock()
-	s.writing = false
-	s.mu.Unlock()
-}
-
-// wrote notes what the socket took: what may be acknowledged, and how long it took to get there.
-func (s *Session) wrote(list []entry) {
+// wrote counts what the socket took, and how long it took to get there.
+func (s *Session) wrote(list []*Message) {
 	now := time.Now()
 	s.mu.Lock()
-	for i := range list {
-		s.written++
-		if e := &list[i]; e.sub != nil {
-			e.sub.wrote(e.m)
+	s.written += int64(len(list))
+	s.mu.Unlock()
+	for _, m := range list {
+		if !m.At.IsZero() {
+			s.hub.m.delivery.Observe(now.Sub(m.At).Seconds())
 		}
 	}
-	s.mu.Unlock()
-	for i := range list {
-		if at := list[i].m.At; !at.IsZero() {
-			s.hub.m.delivery.Observe(now.Sub(at).Seconds())
-		}
-		list[i] = entry{}
+}
+
+// pumps counts the pumps that run, until it is closed: then none starts any more. A WaitGroup would not do, since a
+// session that was being admitted may want its pump after the wait for the others has begun.
+type pumps struct {
+	n    atomic.Int64  // how many run; pumpsClosed is added once none may start
+	last chan struct{} // closed when it is closed and none runs
+	once sync.Once     // closes last
+}
+
+const pumpsClosed = -1 << 40
+
+// enter reports whether a pump may start; then leave must be called when it has ended.
+func (p *pumps) enter() bool {
+	if p.n.Add(1) > 0 {
+		return true
+	}
+	p.leave()
+	return false
+}
+
+func (p *pumps) leave() { p.check(p.n.Add(-1)) }
+
+// close lets no pump start any more and waits for those that run. It is called once.
+func (p *pumps) close() {
+	p.check(p.n.Add(pumpsClosed))
+	<-p.last
+}
+
+func (p *pumps) check(n int64) {
+	if n == pumpsClosed {
+		p.once.Do(func() { close(p.last) })
 	}
 }

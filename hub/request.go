@@ -109,10 +109,8 @@ func (s *Session) Watch(ctx context.Context, t wire.Topic, after int64) error {
 		s.Unwatch(t)
 		return err
 	}
-	if by.Role == orders.RoleTracker {
-		s.endWith(own)
-	}
-	s.begin(sub, own.Seq, after)
+	s.endWith(own)
+	s.begin(sub, own.Seq)
 	return nil
 }
 
@@ -135,9 +133,16 @@ func seesBoard(by orders.Caller, t wire.Topic) bool {
 	return false
 }
 
-// join registers a watch, which hears of everything from now on and is told nothing until it is loaded.
+// join registers a watch, which hears of everything from now on and is told nothing until it is loaded. Where the topic
+// is watched already, more may be on its way to the client than it had seen when it asked: then it gets a snapshot, since
+// a replay would repeat that.
 func (s *Session) join(t wire.Topic, after int64) (*sub, error) {
-	s.Unwatch(t)
+	var sent int64
+	if old := s.unwatch(t); old != nil {
+		if sent = old.sent; after < sent {
+			after = 0
+		}
+	}
 	s.mu.Lock()
 	if s.ended {
 		s.mu.Unlock()
@@ -147,13 +152,13 @@ func (s *Session) join(t wire.Topic, after int64) (*sub, error) {
 		s.mu.Unlock()
 		return nil, orders.Errorf(orders.Exhausted, "at most %d topics", wire.MaxTopics)
 	}
-	sub := &sub{session: s, last: after, resume: after > 0 || s.replay}
+	sub := &sub{session: s, taken: after, sent: sent, resume: after > 0 || s.replay}
 	if t.Board() {
 		sub.board = &board{shown: map[string]*shown{}, paging: true}
 	}
 	s.mu.Unlock()
 
-	sub.topic = s.hub.join(t, sub)
+	s.hub.join(t, sub)
 	s.mu.Lock()
 	if s.ended {
 		s.mu.Unlock()
@@ -165,23 +170,22 @@ func (s *Session) join(t wire.Topic, after int64) (*sub, error) {
 	return sub, nil
 }
 
-// begin tells a watch that nothing was missed, or has it loaded. An after beyond what is stored cannot be: such a
-// client gets a snapshot.
-func (s *Session) begin(sub *sub, seq, after int64) {
+// begin tells a watch that nothing was missed, or has it loaded. A client that has seen more than is stored (seq) cannot
+// have: it gets a snapshot.
+func (s *Session) begin(sub *sub, seq int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if sub.gone || s.ended {
 		return
 	}
-	switch {
+	switch after := sub.taken; {
 	case after > seq:
-		sub.resume = s.replay
-		if s.replay {
-			sub.last = seq
+		if sub.resume, sub.taken = s.replay, 0; s.replay {
+			sub.taken = seq // events cannot be taken back
 		}
 	case after == seq && after > 0 && sub.missed <= seq:
-		sub.live = true
-		sub.sent = seq // the client has it: it may acknowledge it
+		sub.live, sub.last = true, seq
+		sub.sent = max(sub.sent, seq) // the client has it: it may acknowledge it
 		if !s.replay {
 			s.push(entry{m: &Message{Frame: wire.AppendCurrent(nil, sub.topic.name, seq)}})
 		}
@@ -202,22 +206,33 @@ func (s *Session) endWith(own orders.Ownership) {
 		return
 	}
 	s.mu.Lock()
-	s.id.ExpiresAt = earlier(s.id.ExpiresAt, own.EndedAt.Add(orders.TrackingLives))
+	tracker := s.id.Role == orders.RoleTracker
+	if tracker {
+		s.id.ExpiresAt = earlier(s.id.ExpiresAt, own.EndedAt.Add(orders.TrackingLives))
+	}
 	s.mu.Unlock()
+	if tracker {
+		s.lookAgain()
+	}
 }
 
-// Unwatch ends a watch. What is queued already still goes out.
-func (s *Session) Unwatch(t wire.Topic) {
+// Unwatch ends a watch. What waits for it is not sent any more.
+func (s *Session) Unwatch(t wire.Topic) { s.unwatch(t) }
+
+// unwatch returns the watch that ended, nil when there was none. Nobody but the caller changes it any more.
+func (s *Session) unwatch(t wire.Topic) *sub {
 	s.mu.Lock()
 	sub := s.subs[t]
 	if sub != nil {
 		sub.gone = true
 		delete(s.subs, t)
+		s.forget(sub)
 	}
 	s.mu.Unlock()
 	if sub != nil {
 		s.hub.part(sub)
 	}
+	return sub
 }
 
 // ack notes that a person was shown everything up to seq of an order. Errors: Invalid for another topic, Unprocessable
@@ -273,6 +288,7 @@ func (s *Session) renew(ctx context.Context, r wire.Request) {
 		s.End(OtherToken)
 		return
 	}
+	s.lookAgain()
 	s.accept(r.ID, true)
 }
 

@@ -60,6 +60,10 @@ type Session struct {
 	since    time.Time
 	written  int64 // messages
 	thrown   int64 // messages thrown away
+
+	// Of the timing wheel, and guarded by its mutex: the neighbours in the slot, and which turn looks at it; 0 = none.
+	before, behindMe *Session
+	turn             int64
 }
 
 // entry is a message in a queue.
@@ -81,9 +85,9 @@ func (p *Place) Connect(conn Conn, stream bool) *Session {
 	s.pump = s.write
 	s.queue = s.inline[:0]
 	p.used = true
+	h.m.sessions.Inc()
 	h.enter(s)
 	p.leave()
-	h.m.sessions.Inc()
 	if !stream {
 		s.reply(&Message{Frame: wire.AppendHello(nil, s.name, h.cfg.Heartbeat)})
 	}
@@ -93,6 +97,9 @@ func (p *Place) Connect(conn Conn, stream bool) *Session {
 		s.mu.Unlock()
 	}
 	h.wheel.add(s, s.look(now), now)
+	if h.closed.Load() { // Run has ended what it found, perhaps without this one
+		s.End(GoingAway)
+	}
 	return s
 }
 
@@ -127,18 +134,21 @@ func (s *Session) End(e Ending) {
 	subs := s.subs
 	s.subs = nil
 	s.queue, s.queued, s.todo = nil, 0, nil
+	s.inline = [inlineMsgs]entry{} // keeps no message alive
 	s.giveSlack()
+	written, thrown := s.written, s.thrown
 	s.mu.Unlock()
 
 	s.conn.Close(e)
 	for _, sub := range subs {
 		s.hub.part(sub)
 	}
+	s.hub.wheel.remove(s) // or the slot would keep it, and its connection, until its turn
 	s.hub.leave(s)
 	s.hub.m.sessions.Dec()
 	s.hub.m.ended.WithLabelValues(e.Label).Inc()
 	s.hub.log.Info().Str("session", s.name).Str("role", string(s.id.Role)).Str("reason", e.Label).
-		Int64("took_ms", time.Since(s.since).Milliseconds()).Int64("written", s.written).Int64("thrown_away", s.thrown).
+		Int64("took_ms", time.Since(s.since).Milliseconds()).Int64("written", written).Int64("thrown_away", thrown).
 		Msg("session ended")
 }
 
@@ -150,19 +160,20 @@ func (s *Session) Heard() {
 }
 
 // push queues a message and starts the pump. It is called with s.mu held, and throws everything of its kind away when
-// the client does not take it.
-func (s *Session) push(e entry) {
+// the client does not take it: then it returns false, the watch is behind, and the caller must not make it live.
+func (s *Session) push(e entry) bool {
 	if s.ended {
-		return
+		return false
 	}
 	if e.sub != nil && s.queued+len(e.m.Frame) > queueLimit && len(s.queue) > 0 {
 		s.overflow()
 		s.behind(e.sub, e.m.Seq)
-		return
+		return false
 	}
 	s.queue = append(s.queue, e)
 	s.queued += len(e.m.Frame)
 	s.start()
+	return true
 }
 
 // overflow throws away every status message that waits; each watch it came from is loaded again once the socket drains.
@@ -183,17 +194,36 @@ func (s *Session) overflow() {
 	s.queue = kept
 }
 
-// behind marks a watch whose client missed something: a load will tell it everything. Called with s.mu held.
+// behind marks a watch whose client missed something: a load will tell it everything. Where the client is, is known
+// only once what still waits is written; the load finds it in sub.taken. Called with s.mu held.
 func (s *Session) behind(sub *sub, seq int64) {
-	sub.missed = max(sub.missed, seq)
 	if sub.board != nil {
 		sub.board.restart()
-	} else if sub.live {
-		sub.resume = s.replay // only a stream is resumed by events again, from the last one that was taken for writing
-		sub.last = sub.taken
+	} else {
+		sub.missed = max(sub.missed, seq)
+		sub.resume = s.replay // only a stream is resumed by events again
 	}
 	sub.live = false
 	s.want(sub)
+}
+
+// forget takes what waits for a watch out of the queue. Called with s.mu held.
+func (s *Session) forget(sub *sub) {
+	kept := s.queue[:0]
+	for _, e := range s.queue {
+		if e.sub == sub {
+			s.queued -= len(e.m.Frame)
+			continue
+		}
+		kept = append(kept, e)
+	}
+	clear(s.queue[len(kept):])
+	if s.queue = kept; len(kept) == 0 {
+		s.queue = s.inline[:0]
+	}
+	if s.queued < replyLimit {
+		s.giveSlack()
+	}
 }
 
 // want queues a load.
@@ -207,9 +237,8 @@ func (s *Session) want(sub *sub) {
 
 // start runs the pump unless it runs already. Nothing waits, nothing runs: an idle session has no writer.
 func (s *Session) start() {
-	if !s.writing && !s.ended {
+	if !s.writing && !s.ended && s.hub.pumps.enter() {
 		s.writing = true
-		s.hub.running.Add(1)
 		go s.pump()
 	}
 }

@@ -3,17 +3,17 @@ package hub
 // sub is one session watching one topic.
 type sub struct {
 	session *Session
-	topic   *topic
+	topic   *topic // set by Hub.join before anybody finds the sub
 
 	// The following is guarded by session.mu.
 
 	live   bool  // events are queued as they come; false: a load will tell everything up to then
 	queued bool  // it stands in session.todo
 	gone   bool  // unwatched, or taken away
-	resume bool  // the client has everything up to last: replay what follows instead of a snapshot
-	last   int64 // of an order: seq of the last message queued; before the first load, what the client has seen
-	taken  int64 // of an order: the highest seq the pump took
-	sent   int64 // of an order: the highest seq written to the socket
+	resume bool  // the next load replays what follows taken, instead of a snapshot
+	last   int64 // of an order: seq of the last message queued; of no use before the first load
+	taken  int64 // of an order: where the client is once all that the pump took is written; at first, what it says it has seen
+	sent   int64 // of an order: the highest seq the pump took: what may be acknowledged
 	missed int64 // of an order: the highest seq heard while not live
 
 	board *board // of a board; nil for an order
@@ -21,11 +21,14 @@ type sub struct {
 
 // board is what a session was shown of a board.
 type board struct {
-	shown  map[string]*shown // by order id
-	cursor string            // of the next page
-	paging bool              // pages are still to be sent
-	begun  bool              // the first page was queued, so single orders may be shown beside it
-	held   []*update         // what came before that; at most maxHeld
+	shown   map[string]*shown // by order id
+	cursor  string            // of the next page
+	paging  bool              // pages are still to be sent
+	begun   bool              // the first page was queued, so single orders may be shown beside it
+	reading bool              // a page is being read: it may be older than what comes meanwhile
+	round   int               // rises with each restart: a page read before it is not sent
+	held    []*update         // what came while the first page was read; at most maxHeld
+	again   []string          // orders shown before a restart and on no page since: each is still to be told
 }
 
 // maxHeld is how many updates a board holds while its first page is read; one more and the page is read again.
@@ -33,39 +36,60 @@ const maxHeld = 64
 
 // shown is one order on a board.
 type shown struct {
-	queued int64 // seq of the last message queued
-	sent   int64 // the highest seq written to the socket
+	queued int64 // seq of the last message queued; 0: what the client has of it is old, it will be told
+	sent   int64 // the highest seq the pump took
+	off    bool  // taken off the board at queued; what is older than that stays off
+	final  bool  // it has ended: once the client was told, the board may forget it
 }
 
-// restart has the board sent again from its first page.
+// restart has the board sent again from its first page. An order taken off stays off.
 func (b *board) restart() {
-	for _, on := range b.shown {
-		on.queued = 0
+	for id, on := range b.shown {
+		switch {
+		case on.final && on.queued > 0 && on.sent >= on.queued:
+			delete(b.shown, id)
+		case !on.off:
+			on.queued = 0
+		}
 	}
-	b.cursor, b.paging, b.begun, b.held = "", true, false, nil
+	b.round++
+	b.cursor, b.paging, b.begun, b.held, b.again = "", true, false, nil, nil
 }
 
-// wrote notes that the socket took a message.
-func (s *sub) wrote(m *Message) {
+// left lists the orders that the client was shown before the last restart and that no page has shown since: they have
+// ended or gone, or something of them is queued no more.
+func (b *board) left() (ids []string) {
+	for id, on := range b.shown {
+		if on.queued == 0 && !on.off {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// took notes that the pump took a message to write it. An acknowledgement may come as soon as the client has the bytes,
+// which can be before Conn.Write returns; so this is noted ahead of it.
+func (s *sub) took(m *Message) {
 	if s.board == nil {
+		s.taken = m.Seq // a snapshot may step back, after a restored backup
 		s.sent = max(s.sent, m.Seq)
 		return
 	}
 	if m.Order != "" {
-		s.board.wrote(orderAt{m.Order, m.Seq})
+		s.board.took(orderAt{m.Order, m.Seq})
 	}
 	for _, at := range m.Page {
-		s.board.wrote(at)
+		s.board.took(at)
 	}
 }
 
-func (b *board) wrote(at orderAt) {
+func (b *board) took(at orderAt) {
 	if on := b.shown[at.id]; on != nil {
 		on.sent = max(on.sent, at.seq)
 	}
 }
 
-// sentOf is the highest seq of an order that was written by way of this watch.
+// sentOf is the highest seq of an order that was taken for writing by way of this watch.
 func (s *sub) sentOf(orderID string) int64 {
 	if s.board == nil {
 		return s.sent

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"doorbell/hub/wire"
@@ -26,8 +27,8 @@ type topic struct {
 	latest   int64      // of an order: the highest seq heard of
 	latestAt time.Time  // when latest was handed to the hub; zero where it was read
 
-	loadMu sync.Mutex // one load at a time; guards the following
-	loaded *snapshot
+	loadMu sync.Mutex               // one load at a time
+	loaded atomic.Pointer[snapshot] // what the last load read, for others that ask soon; see kept
 }
 
 // snapshot is an order as it was read, encoded once per role.
@@ -43,7 +44,7 @@ type snapshot struct {
 const snapshotLives = time.Second
 
 // join adds a watcher to a topic, which is made if need be.
-func (h *Hub) join(name wire.Topic, s *sub) *topic {
+func (h *Hub) join(name wire.Topic, s *sub) {
 	shard := &h.topics[h.shardOf(name.ID)]
 	for {
 		shard.mu.Lock()
@@ -55,9 +56,10 @@ func (h *Hub) join(name wire.Topic, s *sub) *topic {
 		shard.mu.Unlock()
 		t.mu.Lock()
 		if !t.dead {
+			s.topic = t // before a publisher can find s
 			t.subs = append(slices.Clip(t.subs), s)
 			t.mu.Unlock()
-			return t
+			return
 		}
 		t.mu.Unlock()
 	}
@@ -130,12 +132,12 @@ func (t *topic) latestSeq() int64 {
 }
 
 // load reads the order of a topic, once for all who ask at the same time. What it returns is at least as new as
-// anything the topic heard of before the call.
-func (h *Hub) load(ctx context.Context, t *topic) (*snapshot, error) {
+// anything the topic heard of before the call, and as atLeast where the database is.
+func (h *Hub) load(ctx context.Context, t *topic, atLeast int64) (*snapshot, error) {
 	t.loadMu.Lock()
 	defer t.loadMu.Unlock()
 	now := time.Now()
-	if l := t.loaded; l != nil && now.Sub(l.readAt) < snapshotLives && l.own.Seq >= t.latestSeq() {
+	if l := t.loaded.Load(); l != nil && l.youngAt(now) && l.own.Seq >= max(atLeast, t.latestSeq()) {
 		return l, nil
 	}
 	o, err := h.cfg.Source.Order(ctx, t.name.ID)
@@ -143,11 +145,43 @@ func (h *Hub) load(ctx context.Context, t *topic) (*snapshot, error) {
 		return nil, err
 	}
 	l := newSnapshot(o, now)
-	if t.loaded = nil; len(t.heard(o.Seq, time.Time{})) > 1 {
-		t.loaded = l // for the others; a topic with one watcher keeps nothing
+	if len(t.heard(o.Seq, time.Time{})) > 1 { // for the others; a topic with one watcher keeps nothing
+		if t.loaded.Swap(l) == nil {
+			h.kept.add(t)
+		}
 	}
 	return l, nil
 }
+
+// kept is the topics that hold a snapshot for those who ask soon. It is thrown away once it is too old for that: the
+// topics of idle sessions hold nothing.
+type kept struct {
+	mu     sync.Mutex // guards the following
+	topics []*topic
+}
+
+func (k *kept) add(t *topic) {
+	k.mu.Lock()
+	k.topics = append(k.topics, t)
+	k.mu.Unlock()
+}
+
+// drop throws away what has grown too old by now.
+func (k *kept) drop(now time.Time) {
+	k.mu.Lock()
+	list := k.topics
+	k.topics = nil
+	k.mu.Unlock()
+	for _, t := range list {
+		// A load may put a newer one in its place meanwhile, and leaves the topic in this list.
+		if l := t.loaded.Load(); l != nil && (l.youngAt(now) || !t.loaded.CompareAndSwap(l, nil)) {
+			k.add(t)
+		}
+	}
+}
+
+// youngAt reports whether the snapshot may still be handed out.
+func (s *snapshot) youngAt(now time.Time) bool { return now.Sub(s.readAt) < snapshotLives }
 
 func newSnapshot(o orders.Order, now time.Time) *snapshot {
 	return &snapshot{own: o.Ownership(), readAt: now, order: o, frames: map[orders.Role]*Message{}}

@@ -5,6 +5,7 @@ package bus
 import (
 	"context"
 	"sync"
+	"time"
 
 	"doorbell/orders"
 )
@@ -22,6 +23,12 @@ type Local struct {
 type change struct {
 	order  *orders.Order
 	events []orders.Event
+	at     time.Time // when it was handed in
+}
+
+// timed is a Publisher that measures from the commit, and so wants to know when it was.
+type timed interface {
+	PublishAt(o *orders.Order, events []orders.Event, at time.Time)
 }
 
 var _ orders.Publisher = (*Local)(nil)
@@ -35,7 +42,7 @@ func (l *Local) Subscribe(p orders.Publisher) { l.to = append(l.to, p) }
 // Publish hands a change in. It does not wait for those who watch: the store's writer calls it.
 func (l *Local) Publish(o *orders.Order, events []orders.Event) {
 	l.mu.Lock()
-	l.queue = append(l.queue, change{o, events})
+	l.queue = append(l.queue, change{o, events, time.Now()})
 	l.mu.Unlock()
 	select {
 	case l.wake <- struct{}{}:
@@ -47,22 +54,30 @@ func (l *Local) Publish(o *orders.Order, events []orders.Event) {
 func (l *Local) Run(ctx context.Context) error {
 	var batch []change
 	for {
+		ended := ctx.Err() != nil // asked before the queue is looked at, or what comes in between would stay there
 		l.mu.Lock()
 		batch, l.queue = l.queue, batch[:0]
 		l.mu.Unlock()
 		for i := range batch {
+			c := &batch[i]
 			for _, p := range l.to {
-				p.Publish(batch[i].order, batch[i].events)
+				if t, ok := p.(timed); ok {
+					t.PublishAt(c.order, c.events, c.at)
+				} else {
+					p.Publish(c.order, c.events)
+				}
 			}
-			batch[i] = change{}
+			*c = change{}
 		}
 		if len(batch) > 0 {
 			continue
 		}
+		if ended {
+			return nil
+		}
 		select {
 		case <-l.wake:
 		case <-ctx.Done():
-			return nil
 		}
 	}
 }

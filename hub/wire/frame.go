@@ -161,7 +161,7 @@ type Frame struct {
 // ParseFrame reads one line of the hub. Unknown fields and ops pass, so that an old client understands a newer hub.
 func ParseFrame(line []byte) (Frame, error) {
 	var f Frame
-	if err := json.Unmarshal(line, &f); err != nil {
+	if err := json.Unmarshal(line, &f); err != nil || f.Op == "" {
 		return Frame{}, &Error{Detail: "is not one JSON object of the hub"}
 	}
 	return f, nil

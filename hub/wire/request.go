@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"strings"
 
 	"doorbell/orders"
 )
@@ -105,12 +106,16 @@ func ParseRequest(line []byte) (Request, error) {
 			return bad("topics", `must be a list such as ["order/ord_1"]`)
 		}
 	case OpAck:
-		r.Topic, r.Seq = *in.Topic, *in.Seq
+		if r.Topic, r.Seq = *in.Topic, *in.Seq; r.Topic == "" {
+			return bad("topic", "must not be empty")
+		}
 		if r.Seq < 1 {
 			return bad("seq", "must be at least 1")
 		}
 	case OpToken:
-		r.Token = *in.Token
+		if r.Token = *in.Token; r.Token == "" {
+			return bad("token", "must not be empty")
+		}
 	case OpLocate:
 		r.Points = in.Points
 	}
@@ -158,14 +163,22 @@ func fieldOf(err error) string {
 
 func reasonOf(err error) string {
 	var typ *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &typ):
-		return "must not be a " + typ.Value
-	case len(err.Error()) > 20 && err.Error()[:20] == "json: unknown field ":
-		return "unknown field " + err.Error()[20:]
+	if errors.As(err, &typ) {
+		value, _, _ := strings.Cut(typ.Value, " ") // "number 1e999" without the digits
+		return "must not be of type " + value
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		if len(name) > maxName {
+			return "unknown field"
+		}
+		return "unknown field " + name
 	}
 	return "is not one JSON object"
 }
+
+// maxName is the longest name of an unknown field, in bytes, that an error repeats: an answer must not be much longer
+// than what it answers.
+const maxName = 64
 
 // Append writes the request as a client sends it, without a line break.
 func (r Request) Append(b []byte) []byte {
