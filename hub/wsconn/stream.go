@@ -2,9 +2,13 @@ package wsconn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
+	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -23,6 +27,7 @@ type Stream struct {
 
 	mu     sync.Mutex // guards the following, and the writer: it is not touched once the handler has returned
 	gone   bool
+	slow   bool  // the client took nothing for 10 s
 	stopAt int64 // the seq behind which the stream ends, since the order has; 0 = it runs
 	end    func(hub.Ending)
 }
@@ -33,38 +38,67 @@ var _ hub.Conn = (*Stream)(nil)
 // together.
 const retrySpread = 3 * time.Second
 
+type connKey struct{}
+
+// WithConn is the ConnContext of the http.Server behind Serve: a stream limits what the kernel keeps for its client.
+func WithConn(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
+
 // Serve streams one order's events after a seq (0 = the whole history) on an admitted place, until the order ends, the
-// client leaves or the hub lets go. own is the order as it was found visible.
-func Serve(ctx context.Context, w http.ResponseWriter, place *hub.Place, own orders.Ownership, after int64) error {
+// client leaves or the hub lets go. own is the order as it was found visible. begun is called once the session is there
+// to be revoked. An error means that nothing was answered yet.
+func Serve(w http.ResponseWriter, r *http.Request, place *hub.Place, own orders.Ownership, after int64, begun func()) error {
 	c := &Stream{w: w, ctl: http.NewResponseController(w), done: make(chan struct{})}
 	if !own.EndedAt.IsZero() {
 		c.stopAt = own.Seq
+	}
+	if err := c.ctl.SetWriteDeadline(time.Time{}); err != nil { // the server's own would end a quiet stream
+		return err
+	}
+	if conn, ok := r.Context().Value(connKey{}).(net.Conn); ok && r.ProtoMajor == 1 { // HTTP/2 has windows of its own
+		limitSendBuffer(conn)
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // some gateways collect an answer before they pass it on
 	w.WriteHeader(http.StatusOK)
-	_ = c.ctl.SetWriteDeadline(time.Time{}) // the server's own would end a quiet stream; each write has its own
-	if err := c.ctl.Flush(); err != nil {
-		return err
+	if c.ctl.Flush() != nil {
+		return nil // the client is gone
 	}
 	s := place.Connect(c, true)
 	c.mu.Lock()
 	c.end = s.End
 	c.mu.Unlock()
-	if err := s.Watch(ctx, wire.OrderTopic(own.ID), after); err != nil {
-		s.End(hub.EndingOf(err))
+	begun()
+	if err := s.Watch(r.Context(), wire.OrderTopic(own.ID), after); err != nil {
+		e := hub.EndingOf(err)
+		if r.Context().Err() != nil {
+			e = hub.Left
+		}
+		s.End(e)
 	}
 	select {
 	case <-c.done:
-	case <-ctx.Done():
-		s.End(hub.Left)
+	case <-r.Context().Done():
+		s.End(c.endingOfContext())
 	}
 	c.mu.Lock()
 	c.gone = true
 	c.mu.Unlock()
 	return nil
+}
+
+// endingOfContext is how a stream ends with its request: net/http ends that when the client leaves, but also when a write
+// fails, before the write returns.
+func (c *Stream) endingOfContext() hub.Ending {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.slow {
+		return hub.TooSlow
+	}
+	return hub.Left
 }
 
 // Write sends events. What has no event in it is for sockets only, but for the word that the order is gone.
@@ -105,21 +139,45 @@ func (c *Stream) note(e *orders.Event) {
 // Ping sends a comment, which keeps gateways from closing a quiet stream and finds dead clients.
 func (c *Stream) Ping() error { return c.send([]byte(":\n\n")) }
 
+// streamPart is how many bytes of a stream have 10 s to be taken.
+const streamPart = 4 << 10
+
 func (c *Stream) send(b []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.gone {
-		return errClosing
+		return errOver
 	}
-	if len(b) == 0 {
-		return nil
-	}
-	_ = c.ctl.SetWriteDeadline(time.Now().Add(writeStep * writeStalls))
 	defer c.ctl.SetWriteDeadline(time.Time{})
-	if _, err := c.w.Write(b); err != nil {
-		return err
+	for part := range slices.Chunk(b, streamPart) {
+		_ = c.ctl.SetWriteDeadline(time.Now().Add(writeStep * writeStalls))
+		_, err := c.w.Write(part)
+		if err == nil {
+			err = c.flush()
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.slow = true
+			return hub.ErrNoProgress
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return c.ctl.Flush()
+	return nil
+}
+
+// flush is the writer's Flush with its error, which middleware between us and net/http does not hand on.
+func (c *Stream) flush() error {
+	for w := c.w; ; {
+		if f, ok := w.(interface{ FlushError() error }); ok {
+			return f.FlushError()
+		}
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return c.ctl.Flush()
+		}
+		w = u.Unwrap()
+	}
 }
 
 // Close ends the stream. Who is sent to another node is told when to come back.
