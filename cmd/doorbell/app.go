@@ -112,11 +112,11 @@ func (a *app) openTokens(ctx context.Context) (*auth.Revocations, error) {
 }
 
 func (a *app) newWeb(p parsed, revocations *auth.Revocations, reg prometheus.Registerer) (*web.Server, error) {
-	customers, err := auth.NewLimit(a.cfg.CustomerRate, int(customerBurst*a.cfg.CustomerRate), nil)
+	customers, err := auth.NewLimit(a.cfg.CustomerRate, burst(customerBurst, a.cfg.CustomerRate), nil)
 	if err != nil {
 		return nil, fmt.Errorf("--customer-rate: %w", err)
 	}
-	couriers, err := auth.NewLimit(a.cfg.CourierRequests, int(courierBurst*a.cfg.CourierRequests), nil)
+	couriers, err := auth.NewLimit(a.cfg.CourierRequests, burst(courierBurst, a.cfg.CourierRequests), nil)
 	if err != nil {
 		return nil, fmt.Errorf("--courier-requests: %w", err)
 	}
@@ -176,6 +176,17 @@ func (a *app) publicURL() string {
 // addr is where the public port listens.
 func (a *app) addr() string { return a.publicListener.Addr().String() }
 
+// adminAddr is where the admin port listens, "" for nowhere.
+func (a *app) adminAddr() string {
+	if a.adminListener == nil {
+		return ""
+	}
+	return a.adminListener.Addr().String()
+}
+
+// burst is so many seconds of a rate, and room for one request under any rate.
+func burst(seconds, rate float64) int { return max(1, int(seconds*rate)) }
+
 // adminHandler is what operators see and nobody else.
 func adminHandler(reg *prometheus.Registry, public http.Handler) http.Handler {
 	mux := http.NewServeMux()
@@ -215,7 +226,7 @@ func (a *app) run(ctx context.Context) error {
 		stopLasting()
 		return nil
 	})
-	a.log.Info().Str("listen", a.addr()).Str("admin", a.cfg.Admin).Str("data", a.cfg.Data).
+	a.log.Info().Str("listen", a.addr()).Str("admin", a.adminAddr()).Str("data", a.cfg.Data).
 		Str("public_url", a.publicURL()).Str("version", versionText()).Msg("serving")
 
 	err := work.Wait()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,6 +66,12 @@ func configFrom(environment map[string]string) (*config, error) {
 	if errors.As(err, &many) {
 		err = many.Errors[0] // one sentence is enough to go on
 	}
+	var wrong env.ParseError
+	if errors.As(err, &wrong) { // it names the field, which only we know
+		if f, ok := reflect.TypeFor[config]().FieldByName(wrong.Name); ok {
+			err = fmt.Errorf("%s%s: %w", envPrefix, f.Tag.Get("env"), wrong.Err)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("environment: %w", err)
 	}
@@ -85,7 +93,7 @@ func (c *config) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&c.Origins, "origins", c.Origins, "browser origins that may call the API, e.g. https://app.example; empty = none")
 	f.StringSliceVar(&c.TrustedProxies, "trusted-proxies", c.TrustedProxies, "CIDRs whose X-Forwarded-For is believed; empty = none")
 	f.StringSliceVar(&c.CallbackAllow, "callback-allow", c.CallbackAllow, "for development: private CIDRs that callbacks may reach, on any port and over plain http")
-	f.DurationVar(&c.Drain, "drain", c.Drain, "longest time to finish requests after SIGTERM")
+	f.DurationVar(&c.Drain, "drain", c.Drain, "time in which live clients are moved away after SIGTERM")
 	f.DurationVar(&c.ArchiveAfter, "archive-after", c.ArchiveAfter, "age at which ended orders move to a file per day in the archive folder; 0 = never")
 	f.DurationVar(&c.PayBy, "pay-by", c.PayBy, "time to pay; then PAYMENT_TIMEOUT")
 	f.DurationVar(&c.AcceptBy, "accept-by", c.AcceptBy, "time for the merchant to accept, reminder at half; then MERCHANT_TIMEOUT")
@@ -119,7 +127,8 @@ func (c *config) check() (parsed, error) {
 	var p parsed
 	bad := func(flag string, err error) (parsed, error) { return parsed{}, fmt.Errorf("--%s: %w", flag, err) }
 	var err error
-	if p.level, err = zerolog.ParseLevel(c.LogLevel); err != nil || c.LogLevel == "" {
+	p.level, err = zerolog.ParseLevel(c.LogLevel)
+	if err != nil || !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) { // zerolog knows numbers and "disabled", too
 		return bad("log-level", fmt.Errorf("%q is none of debug, info, warn, error", c.LogLevel))
 	}
 	if p.proxies, err = prefixes(c.TrustedProxies); err != nil {

@@ -33,12 +33,12 @@ func run(ctx context.Context, args []string, env map[string]string, stdout, stde
 	root := &cobra.Command{
 		Use:   "doorbell",
 		Short: "Keeps the three sides of a food-delivery order in step",
-		Long: "Doorbell is a REST order API whose every change is durable before it is answered.\n" +
-			"Each flag can also be set by the environment variable named in its help.",
+		Long: "Doorbell is an order API whose every change is durable before it is answered, and told at once to those who\n" +
+			"watch the order. Flags of the server can also be set by the environment variable named in their help.",
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(serveCommand(env), tokenCommand(env), backupCommand(env), restoreCommand(env), versionCommand())
+	root.AddCommand(serveCommand(env), demoCommand(env), tokenCommand(env), backupCommand(env), restoreCommand(env), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
