@@ -22,7 +22,9 @@ var forRace = []need{
 }
 
 // forTests is what the tests themselves start, with and without -race. To add a server, add its line here.
-var forTests = []need{}
+var forTests = []need{
+	{name: "browser", binary: "chromium", packages: []string{"chromium"}, why: "the test of the README's browser page"},
+}
 
 // there reports whether the machine has it.
 func (n need) there() bool {
