@@ -47,7 +47,7 @@ func (h *Hub) PublishAt(o *orders.Order, events []orders.Event, at time.Time) {
 
 	if t := h.topic(wire.OrderTopic(o.ID)); t != nil {
 		msgs := u.shownOn(wire.Topic{})
-		for _, s := range t.heard(last, u.at) {
+		for _, s := range t.heard(last) {
 			if handover && s.session.lost(s, o) {
 				continue
 			}

@@ -243,13 +243,17 @@ func (s *Session) ack(topic string, seq int64) error {
 		return orders.Errorf(orders.Invalid, "an ack names order/{id}")
 	}
 	var sent int64
+	var at time.Time
 	s.mu.Lock()
-	if sub := s.subs[t]; sub != nil {
-		sent = sub.sent
-	}
 	for name, sub := range s.subs {
-		if name.Board() {
-			sent = max(sent, sub.sentOf(t.ID))
+		if name != t && !name.Board() {
+			continue
+		}
+		if n := sub.sentOf(t.ID); n >= sent {
+			sent = n
+			if n == seq {
+				at = later(at, sub.acked(t.ID))
+			}
 		}
 	}
 	by := s.id.Caller
@@ -257,13 +261,8 @@ func (s *Session) ack(topic string, seq int64) error {
 	if seq > sent {
 		return orders.Errorf(orders.Unprocessable, "seq %d was not sent on this socket", seq)
 	}
-	if on := s.hub.topic(t); on != nil {
-		on.mu.Lock()
-		at, latest := on.latestAt, on.latest
-		on.mu.Unlock()
-		if latest == seq && !at.IsZero() {
-			s.hub.m.acked.Observe(time.Since(at).Seconds())
-		}
+	if !at.IsZero() {
+		s.hub.m.acked.Observe(time.Since(at).Seconds())
 	}
 	if s.hub.cfg.OnAck != nil {
 		s.hub.cfg.OnAck(by, t.ID, seq)

@@ -1,5 +1,7 @@
 package hub
 
+import "time"
+
 // sub is one session watching one topic.
 type sub struct {
 	session *Session
@@ -15,6 +17,8 @@ type sub struct {
 	taken  int64 // of an order: where the client is once all that the pump took is written; at first, what it says it has seen
 	sent   int64 // of an order: the highest seq the pump took: what may be acknowledged
 	missed int64 // of an order: the highest seq heard while not live
+
+	sentAt time.Time // of an order: when sent was committed; zero where it was read, or acknowledged already
 
 	board *board // of a board; nil for an order
 }
@@ -36,10 +40,11 @@ const maxHeld = 64
 
 // shown is one order on a board.
 type shown struct {
-	queued int64 // seq of the last message queued; 0: what the client has of it is old, it will be told
-	sent   int64 // the highest seq the pump took
-	off    bool  // taken off the board at queued; what is older than that stays off
-	final  bool  // it has ended: once the client was told, the board may forget it
+	queued int64     // seq of the last message queued; 0: what the client has of it is old, it will be told
+	sent   int64     // the highest seq the pump took
+	sentAt time.Time // when that was committed; zero where it was read, or acknowledged already
+	off    bool      // taken off the board at queued; what is older than that stays off
+	final  bool      // it has ended: once the client was told, the board may forget it
 }
 
 // restart has the board sent again from its first page. An order taken off stays off.
@@ -72,21 +77,33 @@ func (b *board) left() (ids []string) {
 func (s *sub) took(m *Message) {
 	if s.board == nil {
 		s.taken = m.Seq // a snapshot may step back, after a restored backup
-		s.sent = max(s.sent, m.Seq)
+		if m.Seq > s.sent {
+			s.sent, s.sentAt = m.Seq, m.At
+		}
 		return
 	}
 	if m.Order != "" {
-		s.board.took(orderAt{m.Order, m.Seq})
+		s.board.took(orderAt{m.Order, m.Seq}, m.At)
 	}
-	for _, at := range m.Page {
-		s.board.took(at)
+	for _, on := range m.Page {
+		s.board.took(on, time.Time{})
 	}
 }
 
-func (b *board) took(at orderAt) {
-	if on := b.shown[at.id]; on != nil {
-		on.sent = max(on.sent, at.seq)
+func (b *board) took(o orderAt, at time.Time) {
+	if on := b.shown[o.id]; on != nil && o.seq > on.sent {
+		on.sent, on.sentAt = o.seq, at
 	}
+}
+
+// acked is when the last thing sent of an order was committed, told once: zero for a second acknowledgement.
+func (s *sub) acked(orderID string) (at time.Time) {
+	if s.board == nil {
+		at, s.sentAt = s.sentAt, at
+	} else if on := s.board.shown[orderID]; on != nil {
+		at, on.sentAt = on.sentAt, at
+	}
+	return at
 }
 
 // sentOf is the highest seq of an order that was taken for writing by way of this watch.

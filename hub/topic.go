@@ -21,11 +21,10 @@ type topicShard struct {
 type topic struct {
 	name wire.Topic
 
-	mu       sync.Mutex // guards the following; taken before a session's
-	subs     []*sub     // replaced, never changed in place: a fan-out walks its copy without the lock
-	dead     bool       // the last watcher left: look it up anew
-	latest   int64      // of an order: the highest seq heard of
-	latestAt time.Time  // when latest was handed to the hub; zero where it was read
+	mu     sync.Mutex // guards the following; taken before a session's
+	subs   []*sub     // replaced, never changed in place: a fan-out walks its copy without the lock
+	dead   bool       // the last watcher left: look it up anew
+	latest int64      // of an order: the highest seq heard of
 
 	loadMu sync.Mutex               // one load at a time
 	loaded atomic.Pointer[snapshot] // what the last load read, for others that ask soon; see kept
@@ -109,11 +108,11 @@ func (h *Hub) Topics() (n int) {
 }
 
 // heard notes a seq of the order and returns who watches it.
-func (t *topic) heard(seq int64, at time.Time) []*sub {
+func (t *topic) heard(seq int64) []*sub {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if seq > t.latest {
-		t.latest, t.latestAt = seq, at
+		t.latest = seq
 	}
 	return t.subs
 }
@@ -145,7 +144,7 @@ func (h *Hub) load(ctx context.Context, t *topic, atLeast int64) (*snapshot, err
 		return nil, err
 	}
 	l := newSnapshot(o, now)
-	if len(t.heard(o.Seq, time.Time{})) > 1 { // for the others; a topic with one watcher keeps nothing
+	if len(t.heard(o.Seq)) > 1 { // for the others; a topic with one watcher keeps nothing
 		if t.loaded.Swap(l) == nil {
 			h.kept.add(t)
 		}
