@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync"
 )
 
 // Placement is a customer's wish to order.
@@ -63,7 +64,7 @@ func (s *Service) Place(ctx context.Context, by Caller, p Placement) (Placed, er
 		return Placed{}, e
 	}
 	if p.Method != Cash {
-		release, err := s.reserveUnpaid(ctx, by.ID)
+		release, err := s.mayOwe(ctx, by.ID)
 		if err != nil {
 			return Placed{}, err
 		}
@@ -139,24 +140,15 @@ func (s *Service) answered(ctx context.Context, k *PlacementKey) (*KeyRecord, er
 	return &done, nil
 }
 
-// reserveUnpaid counts one more unpaid order of a customer, among the stored ones and those being placed here.
-func (s *Service) reserveUnpaid(ctx context.Context, customer string) (release func(), err error) {
+// mayOwe lets a customer place one more order that is not paid yet. Until release it places no other here, so that the
+// stored orders are all there are to count.
+func (s *Service) mayOwe(ctx context.Context, customer string) (release func(), err error) {
 	if s.unpaid == 0 {
 		return func() {}, nil
 	}
-	s.mu.Lock()
-	s.placing[customer]++
-	here := s.placing[customer]
-	s.mu.Unlock()
-	release = func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.placing[customer]--; s.placing[customer] == 0 {
-			delete(s.placing, customer)
-		}
-	}
+	release = s.alone(customer)
 	stored, err := s.store.UnpaidOrders(ctx, customer)
-	if err == nil && stored+here > s.unpaid {
+	if err == nil && stored >= s.unpaid {
 		e := Errorf(Exhausted, "at most %d unpaid orders at a time", s.unpaid)
 		e.Code = CodeUnpaidOrders
 		err = e
@@ -166,4 +158,31 @@ func (s *Service) reserveUnpaid(ctx context.Context, customer string) (release f
 		return nil, err
 	}
 	return release, nil
+}
+
+// turn is the right to place an order for a customer, and how many hold it or wait for it.
+type turn struct {
+	mu sync.Mutex
+	n  int // guarded by Service.mu
+}
+
+// alone waits until nobody else places an order for this customer.
+func (s *Service) alone(customer string) (release func()) {
+	s.mu.Lock()
+	t := s.placing[customer]
+	if t == nil {
+		t = &turn{}
+		s.placing[customer] = t
+	}
+	t.n++
+	s.mu.Unlock()
+	t.mu.Lock()
+	return func() {
+		t.mu.Unlock()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if t.n--; t.n == 0 {
+			delete(s.placing, customer)
+		}
+	}
 }

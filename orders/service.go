@@ -25,7 +25,7 @@ type Service struct {
 	waiting atomic.Int64   // the clock RunTimers waits for, µs since 1970; MaxInt64 while it looks
 
 	mu      sync.Mutex
-	placing map[string]int      // by customer: orders being placed that are not in the store yet
+	placing map[string]*turn    // by customer, while an order of it is placed
 	running map[string]struct{} // idempotency keys of requests under way, scope and key
 }
 
@@ -40,7 +40,7 @@ type Config struct {
 func NewService(store Store, cfg Config) *Service {
 	s := &Service{
 		store: store, policy: cfg.Policy, now: cfg.Now, unpaid: cfg.UnpaidOrders,
-		wake: make(chan time.Time, 1), placing: map[string]int{}, running: map[string]struct{}{},
+		wake: make(chan time.Time, 1), placing: map[string]*turn{}, running: map[string]struct{}{},
 	}
 	s.waiting.Store(math.MaxInt64)
 	if s.policy == (Policy{}) {
