@@ -102,12 +102,12 @@ func TestMadeUpOrderIDs(t *testing.T) {
 	real := strings.TrimPrefix(n.order(c, "paid", nil), "/v1/orders/")
 	ids := append(madeUpIDs(), real+"%00", real+"%20", "%20"+real, strings.ToUpper(real), strings.Replace(real, "_", "%5F", 1)+"x", real+"%2f", real+"%2fevents")
 	for _, id := range ids {
+		req := "/v1/orders/" + id
+		if _, err := url.Parse(req); err != nil { // no client can send it
+			continue
+		}
 		t.Run(id[:min(len(id), 60)], func(t *testing.T) {
 			n := n.as(t)
-			req := "/v1/orders/" + id
-			if _, err := url.Parse(req); err != nil { // no client can send it
-				t.Skip(err)
-			}
 			n.writesNothing(func() {
 				for _, who := range []string{c.ops, c.customer, c.merchant, c.courier} {
 					n.get(req, who).problem(404, orders.NotFound)

@@ -52,7 +52,7 @@ func TestFullDisk(t *testing.T) {
 			}
 		}
 		if _, err := exec.LookPath("prlimit"); err != nil {
-			t.Skip(err)
+			t.Fatal("no prlimit: apt-get install util-linux")
 		}
 		fullDisk(t, t.TempDir(), func(s *server) { limit(s, "1024") }, func(s *server) { limit(s, "unlimited") })
 	})
