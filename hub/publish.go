@@ -64,8 +64,8 @@ func (h *Hub) PublishAt(o *orders.Order, events []orders.Event, at time.Time) {
 		u.toBoard(wire.Topic{Kind: wire.TopicCourier, ID: c.ID})
 	}
 	// Not at the handover alone: the bus may have lost that one, and then the next change says it.
-	if before := o.Delivery.Before; before != "" && !isCourier(o, before) {
-		u.takeFrom(wire.Topic{Kind: wire.TopicCourier, ID: before})
+	if previous := o.Delivery.Previous; previous != "" && !isCourier(o, previous) {
+		u.takeFrom(wire.Topic{Kind: wire.TopicCourier, ID: previous})
 	}
 }
 

@@ -25,7 +25,7 @@ func (t *step) request(s RequestStatus) {
 
 // cancelDone: it was cancelled so, or the customer's request waits or was granted.
 func cancelDone(t *step, _ Command) bool {
-	return t.o.EndedBy == ActCancel || t.by.Role == RoleCustomer && (t.o.Cancel.Open() || t.requestIs(RequestApproved))
+	return t.o.EndAction == ActCancel || t.by.Role == RoleCustomer && (t.o.Cancel.Open() || t.requestIs(RequestApproved))
 }
 
 // canCancel: ops always, a customer until pick-up and while no request of its waits.

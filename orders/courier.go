@@ -31,9 +31,9 @@ func assign(t *step, cmd Command) error {
 
 // takeFromCourier leaves the order with nobody, and notes who had it.
 func (d *Delivery) takeFromCourier() {
-	d.Before = ""
+	d.Previous = ""
 	if d.Courier != nil {
-		d.Before = d.Courier.ID
+		d.Previous = d.Courier.ID
 	}
 	d.Courier = nil
 }

@@ -113,7 +113,7 @@ func (t *step) end(s Status, why Reason) {
 	o := &t.o
 	o.Status, o.Reason, o.EndedAt = s, why, t.now
 	if t.by.Role != RoleSystem {
-		o.EndedBy = t.act
+		o.EndAction = t.act
 	}
 	o.RemindAt, o.CourierBy = time.Time{}, time.Time{}
 	if o.Amendment.Open() {

@@ -359,7 +359,7 @@ func (m *model) happened(t *rapid.T, by orders.Actor, c orders.Command, was, is 
 		fail("the past changed")
 	case len(evs) > 0 && !is.UpdatedAt.Equal(now) || is.UpdatedAt.Before(was.UpdatedAt):
 		fail("the time is wrong")
-	case was.Status.Final() && (is.Status != was.Status || is.Reason != was.Reason || !is.EndedAt.Equal(was.EndedAt) || is.EndedBy != was.EndedBy):
+	case was.Status.Final() && (is.Status != was.Status || is.Reason != was.Reason || !is.EndedAt.Equal(was.EndedAt) || is.EndAction != was.EndAction):
 		fail("an ended order rose")
 	case was.Seq > 0 && is.Delivery.Epoch != was.Delivery.Epoch+epochs:
 		fail("the epoch does not count the couriers")

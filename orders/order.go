@@ -49,8 +49,8 @@ type Order struct {
 	CourierBy   time.Time `json:"courierBy,omitzero"` // no courier by then: NO_COURIER
 	StaleAt     time.Time `json:"staleAt"`            // still running then: closed by the system
 	EndedAt     time.Time `json:"endedAt,omitzero"`
-	EndedBy     Action    `json:"endedBy,omitempty"` // the action that ended it, "" for a timer
-	EndNote     string    `json:"endNote,omitempty"` // what who ended it wrote beside the reason
+	EndAction   Action    `json:"endAction,omitempty"` // the action that ended it, "" for a timer
+	EndNote     string    `json:"endNote,omitempty"`   // what who ended it wrote beside the reason
 
 	SoldOutPolicy   SoldOutPolicy `json:"soldOutPolicy"`
 	NotificationURL string        `json:"notificationUrl,omitempty"` // normalised; "" = none
@@ -120,7 +120,7 @@ type Delivery struct {
 	// Epoch rises with every courier put in place or taken away; what a courier of an older epoch sends is not this
 	// order's.
 	Epoch                int64       `json:"epoch,omitempty"`
-	Before               string      `json:"before,omitempty"` // the courier that the last change of courier took it from
+	Previous             string      `json:"previous,omitempty"` // id of the courier it was last taken from
 	AssignedAt           time.Time   `json:"assignedAt,omitzero"`
 	ArrivedAtMerchantAt  time.Time   `json:"arrivedAtMerchantAt,omitzero"`
 	PickedUpAt           time.Time   `json:"pickedUpAt,omitzero"`

@@ -52,5 +52,5 @@ func always(*step, Command) bool { return true }
 
 // endedBy is the repeat of what ended the order.
 func endedBy(a Action) func(*step, Command) bool {
-	return func(t *step, _ Command) bool { return t.o.EndedBy == a }
+	return func(t *step, _ Command) bool { return t.o.EndAction == a }
 }

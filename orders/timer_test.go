@@ -52,8 +52,8 @@ func TestClock(t *testing.T) {
 			if !slices.Equal(types(g.evs), c.told) || axes(g.o) != c.state || g.o.Reason != c.why {
 				t.Errorf("on time it told %q: %s %s", types(g.evs), axes(g.o), g.o.Reason)
 			}
-			if g.o.EndedBy != "" {
-				t.Errorf("ended by %q, not by a clock", g.o.EndedBy)
+			if g.o.EndAction != "" {
+				t.Errorf("ended by %q, not by a clock", g.o.EndAction)
 			}
 			for _, e := range g.evs {
 				if e.Actor != system {

@@ -71,7 +71,9 @@ func (c *patientConn) endWrites() {
 func (c *patientConn) Read(p []byte) (int, error) {
 	if len(c.early) > 0 {
 		n := copy(p, c.early)
-		c.early = c.early[n:]
+		if c.early = c.early[n:]; len(c.early) == 0 {
+			c.early = nil // keeps nothing alive
+		}
 		return n, nil
 	}
 	return c.Conn.Read(p)
