@@ -15,6 +15,16 @@ var ErrKeyTaken = errors.New("orders: idempotency key taken")
 // KeyLives is how long an Idempotency-Key is kept.
 const KeyLives = 24 * time.Hour
 
+// MaxSeqs is how many orders Store.Seqs reads at a time.
+const MaxSeqs = 1000
+
+// The tasks of Store.Claim.
+const (
+	TaskTimers = "timers"
+	TaskSweeps = "sweeps"
+	TaskOutbox = "outbox"
+)
+
 // Store keeps orders. A write that returned nil was fsynced before. Every method may return Unavailable.
 type Store interface {
 	// Commit writes one change whole or not at all. ErrLost: the order is no longer at the commit's base;
@@ -31,6 +41,9 @@ type Store interface {
 	// Due lists at most limit orders whose clock has run out by now, the longest overdue first, and when the next
 	// one behind them is due (zero: none).
 	Due(ctx context.Context, now time.Time, limit int) (ids []string, next time.Time, err error)
+	// Seqs reads the seq of many orders; those it does not know are not in the answer. It is asked for at most MaxSeqs
+	// ids at a time.
+	Seqs(ctx context.Context, ids []string) (map[string]int64, error)
 	// UnpaidOrders counts a customer's orders that are PENDING and UNPAID.
 	UnpaidOrders(ctx context.Context, customer string) (int, error)
 	// Key reads what was first answered to an idempotency key. NotFound.
@@ -52,6 +65,10 @@ type Store interface {
 	// Revocations reads all of them: sub to time.
 	Revocations(ctx context.Context) (map[string]time.Time, error)
 
+	// Claim asks for a task that one node at a time should do, such as TaskTimers, and reports whether it is this node's.
+	// It is, for LeaseFor, and to keep it the node claims again within again (0: it is the only node, and has it for
+	// good). A node that is too late may do the same as another: what it does must bear that.
+	Claim(ctx context.Context, task string) (mine bool, again time.Duration, err error)
 	// Now is the clock that timers go by: the database's where several nodes share it.
 	Now(ctx context.Context) (time.Time, error)
 	// Ready says whether the store can write.
