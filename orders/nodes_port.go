@@ -79,3 +79,11 @@ type Generations interface {
 	// a node which was faster.
 	RenewGeneration(ctx context.Context, old, run string) (Generation, error)
 }
+
+// RestaurantCache is the level of cache that all nodes share. It may forget, and never answers with a restaurant older
+// than one it was given.
+type RestaurantCache interface {
+	CachedRestaurant(ctx context.Context, id string) (*Restaurant, bool)
+	// CacheRestaurant must not block.
+	CacheRestaurant(r *Restaurant)
+}
