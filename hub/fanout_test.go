@@ -46,6 +46,10 @@ func (s one) List(context.Context, orders.Query) ([]orders.Order, string, error)
 	return []orders.Order{s.o}, "", nil
 }
 
+func (s one) Seqs(context.Context, []string) (map[string]int64, error) {
+	return map[string]int64{s.o.ID: s.o.Seq}, nil
+}
+
 func newCrowd(t testing.TB, n int, onBoard bool) *crowd {
 	t.Helper()
 	o, _ := storetest.Place(t, storetest.Draft{Method: orders.Cash, At: time.Now()})

@@ -23,11 +23,17 @@ type Source interface {
 	Events(ctx context.Context, orderID string, after int64, limit int) ([]orders.Event, error)
 	// List reads a page of orders, newest first; next is "" on the last page.
 	List(ctx context.Context, q orders.Query) (page []orders.Order, next string, err error)
+	// Seqs reads the seq of at most orders.MaxSeqs orders; those it does not know are not in the answer.
+	Seqs(ctx context.Context, ids []string) (map[string]int64, error)
 }
 
 // Config is what a Hub works with. Zero durations and numbers take the default beside them.
 type Config struct {
 	Source Source
+	// Recent answers what many ask at once, instead of Source; nil = nobody does.
+	Recent Recent
+	// Now is the clock by which it is decided who may still see an order; nil = this machine's.
+	Now func() time.Time
 	// View is an order as JSON, as this role may see it now. It may be called from any goroutine.
 	View func(o *orders.Order, role orders.Role, now time.Time) []byte
 	// Verify checks a token that a client brings to a live session.
@@ -64,7 +70,8 @@ type Hub struct {
 	people [shards]peopleShard
 
 	wheel    wheel
-	sessions atomic.Int64 // live ones and those being admitted
+	degraded atomic.Pointer[[]byte] // the frame that says so; nil while all is well
+	sessions atomic.Int64           // live ones and those being admitted
 	draining atomic.Bool
 	shut     atomic.Bool // no new sessions
 	closed   atomic.Bool // Run ends or has ended: a session that is there only now ends at once
@@ -84,6 +91,9 @@ func New(cfg Config) *Hub {
 	}
 	if cfg.MaxAge == 0 {
 		cfg.MaxAge = DefaultMaxAge
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	h := &Hub{cfg: cfg, log: cfg.Log, seed: maphash.MakeSeed(), pumps: pumps{last: make(chan struct{})}}
 	for i := range h.topics {
@@ -129,6 +139,8 @@ func (h *Hub) all() []*Session {
 	}
 	return out
 }
+
+func (h *Hub) now() time.Time { return h.cfg.Now() }
 
 func (h *Hub) shardOf(s string) uint64 { return maphash.String(h.seed, s) % shards }
 

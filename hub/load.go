@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"doorbell/hub/wire"
@@ -50,13 +49,15 @@ func (s *Session) loadOrder(ctx context.Context, sub *sub) error {
 		if done || err != nil {
 			return err
 		}
+	} else {
+		after = 0 // heard says all: where the client is may be what a restored database never knew
 	}
 	snap, err := s.hub.load(ctx, sub.topic, max(after, heard))
 	if err != nil {
 		return err
 	}
 	by := s.Caller()
-	if !snap.own.VisibleTo(by, time.Now()) {
+	if !snap.own.VisibleTo(by, s.hub.now()) {
 		return noLonger()
 	}
 	m := snap.message(s.hub, by.Role)
@@ -79,22 +80,12 @@ func noLonger() error { return orders.Errorf(orders.NotFound, "no longer this ca
 // what the client has, or are too many for anything but a stream. heard is the highest seq heard of before the call.
 func (s *Session) replayEvents(ctx context.Context, sub *sub, after, heard int64) (done bool, err error) {
 	id := sub.topic.name.ID
-	events, err := s.hub.cfg.Source.Events(ctx, id, after, maxReplay+1)
+	events, err := s.hub.events(ctx, id, s.Caller(), after, heard)
 	if err != nil {
 		return false, err
 	}
 	if len(events) > 0 && events[0].Seq != after+1 || len(events) > maxReplay && !s.replay {
 		return false, nil
-	}
-	if by := s.Caller(); by.Role == orders.RoleCourier {
-		// The courier may have been replaced since the watch began, by one of these very events. Read behind them.
-		own, err := s.hub.cfg.Source.Ownership(ctx, id)
-		if err != nil {
-			return false, err
-		}
-		if !own.VisibleTo(by, time.Now()) {
-			return false, noLonger()
-		}
 	}
 	size, n := 0, 0
 	list := make([]*Message, 0, len(events))
@@ -155,13 +146,18 @@ func boardQuery(t wire.Topic, cursor string, now time.Time) orders.Query {
 func (s *Session) loadBoard(ctx context.Context, sub *sub) error {
 	b, name, by := sub.board, sub.topic.name, s.Caller()
 	s.mu.Lock()
-	cursor, round, again := b.cursor, b.round, b.again
-	b.reading = b.paging
+	cursor, round, paging := b.cursor, b.round, b.paging
+	again := len(b.again) > 0
+	b.reading = paging && !again
 	s.mu.Unlock()
-	if len(again) > 0 {
-		return s.loadAgain(ctx, sub, round, again)
+	if again {
+		if err := s.loadAgain(ctx, sub, round); err != nil || !paging {
+			return err
+		}
+		s.wantLoad(sub)
+		return nil
 	}
-	if !b.reading {
+	if !paging {
 		return nil
 	}
 	page, views, next, err := s.readPage(ctx, name, cursor, by.Role)
@@ -196,7 +192,7 @@ func (s *Session) loadBoard(ctx context.Context, sub *sub) error {
 		return nil
 	}
 	if !b.paging {
-		b.again = b.left()
+		b.askLeft()
 	}
 	if b.paging || len(b.again) > 0 {
 		s.want(sub)
@@ -257,41 +253,72 @@ func (b *board) show(id string) *shown {
 	return on
 }
 
-// loadAgain tells of orders that were on the board before it was sent again and are on none of its new pages: how each
-// ended, or that it is gone. Without that a client would never learn what was thrown away of them. It queues about as
-// much as a page, the rest when that is written.
-func (s *Session) loadAgain(ctx context.Context, sub *sub, round int, ids []string) error {
-	for size := 0; len(ids) > 0 && size < pageLimit; ids = ids[1:] {
-		m, err := s.readAgain(ctx, sub.topic.name, ids[0])
+// loadAgain tells of orders as a whole: of those that came without it, and of those that were on the board before it was
+// sent again and are on none of its new pages: how each ended, or that it is gone. Without that a client would never
+// learn what was thrown away of them. It queues about as much as a page, the rest when that is written.
+func (s *Session) loadAgain(ctx context.Context, sub *sub, round int) error {
+	for size := 0; size < pageLimit; {
+		id, u := s.nextAgain(sub, round)
+		if id == "" {
+			return nil
+		}
+		m, err := s.readAgain(ctx, sub.topic.name, id, u)
 		if err != nil {
 			return err
 		}
 		size += len(m.Frame)
-		if !s.queueAgain(sub, round, ids[0], m) {
+		if !s.queueAgain(sub, round, id, m) {
 			return nil
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if b := sub.board; b.round == round {
-		if b.again = slices.Clone(ids); len(ids) > 0 {
-			s.want(sub)
-		}
+	if b := sub.board; b.round == round && len(b.again) > 0 {
+		s.want(sub)
 	}
 	return nil
 }
 
-// readAgain is what a board says of an order that was on it.
-func (s *Session) readAgain(ctx context.Context, board wire.Topic, id string) (*Message, error) {
+// nextAgain takes the next order out of the list, "" for none. u is the update it came with, nil for none.
+func (s *Session) nextAgain(sub *sub, round int) (id string, u *update) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := sub.board
+	if sub.gone || s.ended || b.round != round || len(b.again) == 0 {
+		return "", nil
+	}
+	id, b.again = b.again[0], b.again[1:]
+	if on := b.shown[id]; on != nil {
+		u, on.ask = on.ask, nil // what comes while this is read is asked for anew
+	}
+	return id, u
+}
+
+// readAgain is what a board says of an order as a whole.
+func (s *Session) readAgain(ctx context.Context, board wire.Topic, id string, u *update) (*Message, error) {
+	var o *orders.Order
+	var err error
+	if u != nil {
+		if err = u.read(ctx); err == nil {
+			o = u.Order // set once, before read returned
+		}
+	} else {
+		var read orders.Order
+		read, err = s.hub.cfg.Source.Order(ctx, id)
+		o = &read
+	}
 	topic := wire.OrderTopic(id)
-	o, err := s.hub.cfg.Source.Order(ctx, id)
 	switch kind := orders.KindOf(err); {
-	case kind == orders.NotFound, kind == "" && board.Kind == wire.TopicCourier && !isCourier(&o, board.ID):
-		return &Message{Frame: wire.AppendGone(nil, topic, &board), Seq: o.Seq, Gone: true}, nil
+	case kind == orders.NotFound:
+		return &Message{Frame: wire.AppendGone(nil, topic, &board), Gone: true}, nil
 	case kind != "":
 		return nil, err
+	case board.Kind == wire.TopicCourier && !isCourier(o, board.ID):
+		return &Message{Frame: wire.AppendGone(nil, topic, &board), Seq: o.Seq, Gone: true}, nil
+	case u != nil:
+		return u.snapshot(board, s.Caller().Role), nil
 	}
-	view := s.hub.cfg.View(&o, s.Caller().Role, time.Now())
+	view := s.hub.cfg.View(o, s.Caller().Role, time.Now())
 	return &Message{Frame: wire.AppendSnapshot(nil, topic, &board, o.Seq, view), Order: id, Seq: o.Seq}, nil
 }
 
@@ -304,7 +331,7 @@ func (s *Session) queueAgain(sub *sub, round int, id string, m *Message) bool {
 		return false
 	}
 	on := b.shown[id]
-	if on == nil || on.off || on.queued > 0 {
+	if on == nil || on.off || on.queued > 0 && on.queued >= m.Seq {
 		return true
 	}
 	if on.queued, on.off = m.Seq, m.Gone; on.off {

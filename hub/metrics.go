@@ -13,6 +13,9 @@ type metrics struct {
 	snapshots prometheus.Counter
 	replayed  prometheus.Counter
 	asked     prometheus.Counter
+
+	compares    prometheus.Counter
+	differences prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer, h *Hub) *metrics {
@@ -45,9 +48,15 @@ func newMetrics(reg prometheus.Registerer, h *Hub) *metrics {
 		asked: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "doorbell_hub_drain_asked_total", Help: "Clients asked to move by a drain.",
 		}),
+		compares: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "doorbell_hub_compares_total", Help: "Times that all that is watched was compared with the database.",
+		}),
+		differences: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "doorbell_hub_differences_total", Help: "Orders of which that found something else than was told.",
+		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.sessions, m.ended, m.refused, m.thrown, m.delivery, m.acked, m.snapshots, m.replayed, m.asked,
+		reg.MustRegister(m.sessions, m.ended, m.refused, m.thrown, m.delivery, m.acked, m.snapshots, m.replayed, m.asked, m.compares, m.differences,
 			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 				Name: "doorbell_hub_topics", Help: "Topics that are watched.",
 			}, func() float64 { return float64(h.Topics()) }),

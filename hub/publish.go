@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -14,10 +15,10 @@ var _ orders.Publisher = (*Hub)(nil)
 // update is one committed change on its way to those who watch. Its messages are made when the first watcher needs
 // them, and shared.
 type update struct {
-	hub    *Hub
-	order  *orders.Order
-	events []orders.Event
-	at     time.Time
+	Change
+	hub *Hub
+
+	reading sync.Mutex // one read of the order at a time
 
 	mu        sync.Mutex                // guards the following; taken after a session's
 	messages  map[wire.Topic][]*Message // events, by the topic they are shown on
@@ -29,44 +30,59 @@ type boardRole struct {
 	role  orders.Role
 }
 
-// Publish brings a committed change to everybody who watches the order or a board it is on. Changes of one order must
-// come in the order of their seq, one at a time. It does not wait for any client.
+// Publish is Deliver of a change that was committed just now, in this process.
 func (h *Hub) Publish(o *orders.Order, events []orders.Event) { h.PublishAt(o, events, time.Now()) }
 
 // PublishAt is Publish of a change that was committed at a moment, from which its delivery is measured.
 func (h *Hub) PublishAt(o *orders.Order, events []orders.Event, at time.Time) {
-	if len(events) == 0 {
-		return
+	if len(events) > 0 {
+		h.Deliver(ChangeOf(o, events, at))
 	}
-	h.waiters.Publish(o, events)
-	u := &update{order: o, events: events, at: at, hub: h}
-	last := events[len(events)-1].Seq
-	handover := slices.ContainsFunc(events, func(e orders.Event) bool {
+}
+
+// Deliver brings a committed change to everybody who watches the order or a board it is on. Changes of one order come in
+// the order of their seq, one at a time; where one is missing or comes late, the watches of that order are loaded anew.
+// It does not wait for any client.
+func (h *Hub) Deliver(c Change) {
+	own := &c.Own
+	h.waiters.Wake(own.ID)
+	u := &update{Change: c, hub: h}
+	last := c.Events[len(c.Events)-1].Seq
+	handover := slices.ContainsFunc(c.Events, func(e orders.Event) bool {
 		return e.Type == orders.CourierAssigned || e.Type == orders.CourierUnassigned
 	})
 
-	if t := h.topic(wire.OrderTopic(o.ID)); t != nil {
+	if t := h.topic(wire.OrderTopic(own.ID)); t != nil {
 		msgs := u.shownOn(wire.Topic{})
 		for _, s := range t.heard(last) {
-			if handover && s.session.lost(s, o) {
+			if handover && s.session.lost(s, own) {
 				continue
 			}
 			s.session.offer(s, msgs)
-			if !o.EndedAt.IsZero() {
-				s.session.endWith(o.Ownership())
+			if !own.EndedAt.IsZero() {
+				s.session.endWith(*own)
 			}
 		}
 	}
-	if o.ShownToMerchant() {
-		u.toBoard(wire.Topic{Kind: wire.TopicRestaurant, ID: o.Restaurant})
+	if own.ShownToMerchant {
+		u.toBoard(wire.Topic{Kind: wire.TopicRestaurant, ID: own.Restaurant})
 	}
-	if c := o.Delivery.Courier; c != nil {
-		u.toBoard(wire.Topic{Kind: wire.TopicCourier, ID: c.ID})
+	if own.Courier != "" {
+		u.toBoard(wire.Topic{Kind: wire.TopicCourier, ID: own.Courier})
 	}
 	// Not at the handover alone: the bus may have lost that one, and then the next change says it.
-	if previous := o.Delivery.Previous; previous != "" && !isCourier(o, previous) {
-		u.takeFrom(wire.Topic{Kind: wire.TopicCourier, ID: previous})
+	if c.Previous != "" && c.Previous != own.Courier {
+		u.takeFrom(wire.Topic{Kind: wire.TopicCourier, ID: c.Previous})
 	}
+}
+
+// Wants reports whether anybody here would be told of a change of this order: so a bus need not take apart what nobody
+// watches.
+func (h *Hub) Wants(order, restaurant, courier, previous string) bool {
+	return h.topic(wire.OrderTopic(order)) != nil || h.waiters.waits(order) ||
+		h.topic(wire.Topic{Kind: wire.TopicRestaurant, ID: restaurant}) != nil ||
+		courier != "" && h.topic(wire.Topic{Kind: wire.TopicCourier, ID: courier}) != nil ||
+		previous != "" && h.topic(wire.Topic{Kind: wire.TopicCourier, ID: previous}) != nil
 }
 
 func isCourier(o *orders.Order, id string) bool {
@@ -84,12 +100,12 @@ func (u *update) shownOn(board wire.Topic) []*Message {
 	if board != (wire.Topic{}) {
 		on = &board
 	}
-	out := make([]*Message, len(u.events))
-	for i := range u.events {
-		e := &u.events[i]
+	out := make([]*Message, len(u.Events))
+	for i := range u.Events {
+		e := &u.Events[i]
 		out[i] = &Message{
-			Frame: wire.AppendEvent(make([]byte, 0, len(e.Envelope)+160), wire.OrderTopic(u.order.ID), on, e.Seq, e.Envelope),
-			Event: e, At: u.at, Order: u.order.ID, Seq: e.Seq,
+			Frame: wire.AppendEvent(make([]byte, 0, len(e.Envelope)+160), wire.OrderTopic(u.Own.ID), on, e.Seq, e.Envelope),
+			Event: e, At: u.At, Order: u.Own.ID, Seq: e.Seq,
 		}
 	}
 	if u.messages == nil {
@@ -99,17 +115,17 @@ func (u *update) shownOn(board wire.Topic) []*Message {
 	return out
 }
 
-// snapshot is the order after the update, as a board shows it at first sight.
+// snapshot is the order after the update, as a board shows it at first sight. The order must be there, see read.
 func (u *update) snapshot(board wire.Topic, role orders.Role) *Message {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	key := boardRole{board, role}
 	m := u.snapshots[key]
 	if m == nil {
-		view := u.hub.cfg.View(u.order, role, u.at)
+		view := u.hub.cfg.View(u.Order, role, time.Now())
 		m = &Message{
-			Frame: wire.AppendSnapshot(nil, wire.OrderTopic(u.order.ID), &board, u.order.Seq, view),
-			At:    u.at, Order: u.order.ID, Seq: u.order.Seq,
+			Frame: wire.AppendSnapshot(nil, wire.OrderTopic(u.Own.ID), &board, u.Order.Seq, view),
+			At:    u.At, Order: u.Own.ID, Seq: u.Order.Seq,
 		}
 		if u.snapshots == nil {
 			u.snapshots = map[boardRole]*Message{}
@@ -117,6 +133,30 @@ func (u *update) snapshot(board wire.Topic, role orders.Role) *Message {
 		u.snapshots[key] = m
 	}
 	return m
+}
+
+// complete reports whether the update has its order.
+func (u *update) complete() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.Order != nil
+}
+
+// read gets the order for all boards that must show it, once. It may be newer than the update.
+func (u *update) read(ctx context.Context) error {
+	u.reading.Lock()
+	defer u.reading.Unlock()
+	if u.complete() {
+		return nil
+	}
+	o, err := u.hub.read(ctx, u.Own.ID, u.Own.Seq)
+	if err != nil {
+		return err
+	}
+	u.mu.Lock()
+	u.Order = &o
+	u.mu.Unlock()
+	return nil
 }
 
 func (u *update) toBoard(name wire.Topic) {
@@ -133,9 +173,9 @@ func (u *update) takeFrom(name wire.Topic) {
 	if t == nil {
 		return
 	}
-	m := &Message{Frame: wire.AppendGone(nil, wire.OrderTopic(u.order.ID), &name), At: u.at}
+	m := &Message{Frame: wire.AppendGone(nil, wire.OrderTopic(u.Own.ID), &name), At: u.At}
 	for _, s := range t.watchers() {
-		s.session.takeOff(s, u.order, m)
+		s.session.takeOff(s, u.Own.Seq, u.Own.ID, m)
 	}
 }
 
@@ -182,11 +222,12 @@ func (s *Session) offerBoard(sub *sub, u *update) {
 
 // showOn is offerBoard behind its checks. Called with s.mu held.
 func (s *Session) showOn(sub *sub, u *update) {
-	b, o, name := sub.board, u.order, sub.topic.name
-	on := b.shown[o.ID]
-	first := u.events[0].Seq
+	b, own, name := sub.board, &u.Own, sub.topic.name
+	on := b.shown[own.ID]
+	first := u.Events[0].Seq
+	over := own.Status.Final() && !own.Returning
 	switch {
-	case on != nil && on.queued >= o.Seq: // a repeat, or from before it was taken off
+	case on != nil && on.queued >= own.Seq: // a repeat, or from before it was taken off
 	case on != nil && !on.off && on.queued > 0 && on.queued >= first-1:
 		for _, m := range u.shownOn(name) {
 			if b.begun && m.Seq > on.queued {
@@ -194,42 +235,47 @@ func (s *Session) showOn(sub *sub, u *update) {
 				s.push(entry{m, sub})
 			}
 		}
-	case (on == nil || on.off) && o.Status.Final() && o.Delivery.Status != orders.Returning && !b.reading:
+	case (on == nil || on.off) && over && !b.reading:
 		// It has ended, perhaps long ago, and was never on this board. A page that is being read may hold it, though.
+	case !u.complete():
+		on = b.show(own.ID)
+		on.queued = 0 // what comes before the whole is in it
+		b.ask(own.ID, on, u)
+		s.want(sub)
 	default:
-		b.show(o.ID).queued = o.Seq
+		b.show(own.ID).queued = u.Order.Seq
 		s.push(entry{u.snapshot(name, s.id.Role), sub})
 	}
-	if on := b.shown[o.ID]; on != nil {
-		on.final = o.Status.Final() && o.Delivery.Status != orders.Returning
+	if on := b.shown[own.ID]; on != nil {
+		on.final = over
 	}
 }
 
 // takeOff removes an order from a board, and notes when: a page that is being read may still hold it as it was before.
-func (s *Session) takeOff(sub *sub, o *orders.Order, m *Message) {
+func (s *Session) takeOff(sub *sub, seq int64, orderID string, m *Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if sub.gone || s.ended {
 		return
 	}
 	b := sub.board
-	on := b.shown[o.ID]
+	on := b.shown[orderID]
 	switch {
 	case on == nil:
-		b.shown[o.ID] = &shown{queued: o.Seq, off: true}
-	case on.off, on.queued > o.Seq:
-		on.queued = max(on.queued, o.Seq)
+		b.shown[orderID] = &shown{queued: seq, off: true}
+	case on.off, on.queued > seq:
+		on.queued = max(on.queued, seq)
 	default:
-		on.queued, on.off = o.Seq, true
+		on.queued, on.off = seq, true
 		s.push(entry{m: m}) // like a reply, never thrown away: no page would say it again
 	}
 }
 
 // lost tells a session whose caller may no longer see the order that it is gone, and reports whether it was so. A watch
 // that waits for its load is judged by that, and one that has got further already has been.
-func (s *Session) lost(sub *sub, o *orders.Order) bool {
+func (s *Session) lost(sub *sub, own *orders.Ownership) bool {
 	s.mu.Lock()
-	lost := sub.live && o.Seq > sub.last && !o.Ownership().VisibleTo(s.id.Caller, time.Now())
+	lost := sub.live && own.Seq > sub.last && !own.VisibleTo(s.id.Caller, s.hub.now())
 	s.mu.Unlock()
 	if lost {
 		s.takeAway(sub)

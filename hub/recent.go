@@ -16,3 +16,51 @@ type Recent interface {
 	// not reach back that far, or not as far as after.
 	Events(ctx context.Context, id string, after int64) (own orders.Ownership, events []orders.Event, ok bool)
 }
+
+// read gets an order that is at least at this seq where the database is: from what is kept, or else from there.
+func (h *Hub) read(ctx context.Context, id string, atLeast int64) (orders.Order, error) {
+	if r := h.cfg.Recent; r != nil {
+		if o, ok := r.Order(ctx, id); ok && o.Seq >= atLeast {
+			return o, nil
+		}
+	}
+	return h.cfg.Source.Order(ctx, id)
+}
+
+// ownership gets what decides who may see an order, for this caller, who says to have seen it at a seq. Only the database
+// may refuse it; and it alone answers a courier, who may have been replaced a moment ago.
+func (h *Hub) ownership(ctx context.Context, id string, by orders.Caller, seen int64) (orders.Ownership, error) {
+	if r := h.cfg.Recent; r != nil && by.Role != orders.RoleCourier {
+		if own, ok := r.Ownership(ctx, id); ok && own.Seq >= seen && own.VisibleTo(by, h.now()) {
+			return own, nil
+		}
+	}
+	own, err := h.cfg.Source.Ownership(ctx, id)
+	if err == nil && !own.VisibleTo(by, h.now()) {
+		err = orders.Errorf(orders.NotFound, "no such order")
+	}
+	return own, err
+}
+
+// events gets what follows a seq, at least as far as heard where the database is, and at most one more than maxReplay.
+// NotFound where the caller may not see the order any more.
+func (h *Hub) events(ctx context.Context, id string, by orders.Caller, after, heard int64) ([]orders.Event, error) {
+	if by.Role != orders.RoleCourier {
+		if r := h.cfg.Recent; r != nil {
+			if own, events, ok := r.Events(ctx, id, after); ok && own.Seq >= heard {
+				return events, nil
+			}
+		}
+		return h.cfg.Source.Events(ctx, id, after, maxReplay+1)
+	}
+	events, err := h.cfg.Source.Events(ctx, id, after, maxReplay+1)
+	if err != nil {
+		return nil, err
+	}
+	// The courier may have been replaced since the watch began, by one of these very events. Read behind them.
+	own, err := h.cfg.Source.Ownership(ctx, id)
+	if err == nil && !own.VisibleTo(by, h.now()) {
+		err = noLonger()
+	}
+	return events, err
+}

@@ -101,10 +101,7 @@ func (s *Session) Watch(ctx context.Context, t wire.Topic, after int64) error {
 		return err
 	}
 	// Read behind the join: what is committed from here on is heard of.
-	own, err := s.hub.cfg.Source.Ownership(ctx, t.ID)
-	if err == nil && !own.VisibleTo(by, time.Now()) {
-		err = orders.Errorf(orders.NotFound, "no such order")
-	}
+	own, err := s.hub.ownership(ctx, t.ID, by, after)
 	if err != nil {
 		s.Unwatch(t)
 		return err

@@ -90,6 +90,7 @@ func (p *Place) Connect(conn Conn, stream bool) *Session {
 	p.leave()
 	if !stream {
 		s.reply(&Message{Frame: wire.AppendHello(nil, s.name, h.cfg.Heartbeat)})
+		s.tellDegraded()
 	}
 	if h.Draining() {
 		s.mu.Lock()

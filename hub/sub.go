@@ -32,7 +32,7 @@ type board struct {
 	reading bool              // a page is being read: it may be older than what comes meanwhile
 	round   int               // rises with each restart: a page read before it is not sent
 	held    []*update         // what came while the first page was read; at most maxHeld
-	again   []string          // orders shown before a restart and on no page since: each is still to be told
+	again   []string          // orders that are still to be told as a whole: they came without it, or no page since a restart has them
 }
 
 // maxHeld is how many updates a board holds while its first page is read; one more and the page is read again.
@@ -43,6 +43,7 @@ type shown struct {
 	queued int64     // seq of the last message queued; 0: what the client has of it is old, it will be told
 	sent   int64     // the highest seq the pump took
 	sentAt time.Time // when that was committed; zero where it was read, or acknowledged already
+	ask    *update   // of an order that stands in board.again because of this update; nil: not so
 	off    bool      // taken off the board at queued; what is older than that stays off
 	final  bool      // it has ended: once the client was told, the board may forget it
 }
@@ -50,6 +51,7 @@ type shown struct {
 // restart has the board sent again from its first page. An order taken off stays off.
 func (b *board) restart() {
 	for id, on := range b.shown {
+		on.ask = nil
 		switch {
 		case on.final && on.queued > 0 && on.sent >= on.queued:
 			delete(b.shown, id)
@@ -61,15 +63,22 @@ func (b *board) restart() {
 	b.cursor, b.paging, b.begun, b.held, b.again = "", true, false, nil, nil
 }
 
-// left lists the orders that the client was shown before the last restart and that no page has shown since: they have
-// ended or gone, or something of them is queued no more.
-func (b *board) left() (ids []string) {
+// ask has an order told as a whole, as it is after u or later.
+func (b *board) ask(id string, on *shown, u *update) {
+	if on.ask == nil {
+		b.again = append(b.again, id)
+	}
+	on.ask = u
+}
+
+// askLeft asks for the orders that the client was shown before the last restart and that no page has shown since: they
+// have ended or gone, or something of them is queued no more.
+func (b *board) askLeft() {
 	for id, on := range b.shown {
-		if on.queued == 0 && !on.off {
-			ids = append(ids, id)
+		if on.queued == 0 && !on.off && on.ask == nil {
+			b.again = append(b.again, id)
 		}
 	}
-	return ids
 }
 
 // took notes that the pump took a message to write it. An acknowledgement may come as soon as the client has the bytes,

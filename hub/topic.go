@@ -26,6 +26,8 @@ type topic struct {
 	dead   bool       // the last watcher left: look it up anew
 	latest int64      // of an order: the highest seq heard of
 
+	doubted bool // of an order: the next load asks the database
+
 	loadMu sync.Mutex               // one load at a time
 	loaded atomic.Pointer[snapshot] // what the last load read, for others that ask soon; see kept
 }
@@ -124,22 +126,19 @@ func (t *topic) watchers() []*sub {
 	return t.subs
 }
 
-func (t *topic) latestSeq() int64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.latest
-}
-
 // load reads the order of a topic, once for all who ask at the same time. What it returns is at least as new as
 // anything the topic heard of before the call, and as atLeast where the database is.
 func (h *Hub) load(ctx context.Context, t *topic, atLeast int64) (*snapshot, error) {
 	t.loadMu.Lock()
 	defer t.loadMu.Unlock()
 	now := time.Now()
-	if l := t.loaded.Load(); l != nil && l.youngAt(now) && l.own.Seq >= max(atLeast, t.latestSeq()) {
+	t.mu.Lock()
+	atLeast, doubted := max(atLeast, t.latest), t.doubted
+	t.mu.Unlock()
+	if l := t.loaded.Load(); l != nil && !doubted && l.youngAt(now) && l.own.Seq >= atLeast {
 		return l, nil
 	}
-	o, err := h.cfg.Source.Order(ctx, t.name.ID)
+	o, err := h.readTopic(ctx, t, atLeast, doubted)
 	if err != nil {
 		return nil, err
 	}
@@ -150,6 +149,20 @@ func (h *Hub) load(ctx context.Context, t *topic, atLeast int64) (*snapshot, err
 		}
 	}
 	return l, nil
+}
+
+// readTopic reads the order of a topic, at least at this seq, and from the database if that was to be asked.
+func (h *Hub) readTopic(ctx context.Context, t *topic, atLeast int64, doubted bool) (orders.Order, error) {
+	if !doubted {
+		return h.read(ctx, t.name.ID, atLeast)
+	}
+	o, err := h.cfg.Source.Order(ctx, t.name.ID)
+	if err == nil {
+		t.mu.Lock()
+		t.doubted = false
+		t.mu.Unlock()
+	}
+	return o, err
 }
 
 // kept is the topics that hold a snapshot for those who ask soon. It is thrown away once it is too old for that: the

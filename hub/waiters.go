@@ -1,10 +1,6 @@
 package hub
 
-import (
-	"sync"
-
-	"doorbell/orders"
-)
+import "sync"
 
 // Waiters wakes those who wait for the next change of an order without a session, as a long-poll does. An order that
 // nobody waits for costs nothing. The zero Waiters is ready; it is safe for concurrent use.
@@ -17,8 +13,6 @@ type waiting struct {
 	n       int           // how many wait
 	changed chan struct{} // closed by the next change, which also forgets this waiting
 }
-
-var _ orders.Publisher = (*Waiters)(nil)
 
 // Watch returns a channel that closes at the order's next change. Read the order after Watch, not before, or a change
 // in between is missed. stop must be called once.
@@ -43,14 +37,30 @@ func (w *Waiters) Watch(orderID string) (changed <-chan struct{}, stop func()) {
 	}
 }
 
-// Publish wakes everybody who waits for this order.
-func (w *Waiters) Publish(o *orders.Order, _ []orders.Event) {
+// Wake wakes everybody who waits for this order.
+func (w *Waiters) Wake(orderID string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if e := w.orders[o.ID]; e != nil {
+	if e := w.orders[orderID]; e != nil {
 		close(e.changed)
-		delete(w.orders, o.ID)
+		delete(w.orders, orderID)
 	}
+}
+
+// WakeAll wakes everybody: something may have been missed.
+func (w *Waiters) WakeAll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range w.orders {
+		close(e.changed)
+	}
+	clear(w.orders)
+}
+
+func (w *Waiters) waits(orderID string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.orders[orderID] != nil
 }
 
 // Waiting is how many orders are waited for.

@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"doorbell/hub"
-	"doorbell/orders"
 )
 
 func TestWaiters(t *testing.T) {
@@ -20,14 +19,14 @@ func TestWaiters(t *testing.T) {
 	a, stopA := w.Watch("ord_1")
 	b, stopB := w.Watch("ord_1")
 	other, stopOther := w.Watch("ord_2")
-	w.Publish(&orders.Order{ID: "ord_1"}, nil)
+	w.Wake("ord_1")
 	if !closed(a) || !closed(b) || closed(other) {
 		t.Fatal("a change wakes everybody who waits for its order, and nobody else")
 	}
 	again, stopAgain := w.Watch("ord_1")
 	stopA() // of the change before: must not forget who waits for the next one
 	stopB()
-	if w.Publish(&orders.Order{ID: "ord_1"}, nil); !closed(again) {
+	if w.Wake("ord_1"); !closed(again) {
 		t.Fatal("the next change is not missed")
 	}
 	stopAgain()

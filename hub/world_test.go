@@ -207,6 +207,10 @@ func (s *source) List(ctx context.Context, q orders.Query) (page []orders.Order,
 	return page, next, err
 }
 
+func (s *source) Seqs(ctx context.Context, ids []string) (map[string]int64, error) {
+	return hooked(s, "seqs", func() (map[string]int64, error) { return s.Source.Seqs(ctx, ids) })
+}
+
 // place stores a new order. Zero fields of the draft have a value of their own.
 func (w *world) place(d storetest.Draft) string {
 	w.Helper()
