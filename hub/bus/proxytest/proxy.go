@@ -7,7 +7,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-	"time"
 )
 
 // Proxy forwards TCP connections to a target. Its methods may be called at any time, by any goroutine.
