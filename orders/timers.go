@@ -12,7 +12,7 @@ const (
 	timerPage    = 256             // orders read at a time
 	timerWorkers = 32              // of them fired at a time, so that they share commit groups
 	timerRetry   = time.Second     // pause after a failure of the store
-	timerIdle    = 5 * time.Minute // longest sleep; a clock set by another node is seen by then at the latest
+	timerIdle    = 5 * time.Minute // longest sleep
 
 	sweepEvery = 10 * time.Minute // between sweeps of old keys and ended orders
 	sweepPage  = 1_000            // rows of one sweeping transaction
@@ -40,18 +40,38 @@ func (s *Service) poke(due time.Time) {
 }
 
 // RunTimers fires clocks as they run out, until ctx ends. onError hears of a failure of the store, which is tried
-// again. It costs nothing per waiting order: one timer sleeps until the earliest clock.
+// again. It costs nothing per waiting order: one timer sleeps until the earliest clock. Of several nodes one fires; it
+// looks at each renewal of its claim, since the others set clocks, too.
 func (s *Service) RunTimers(ctx context.Context, onError func(error)) error {
 	for ctx.Err() == nil {
 		s.waiting.Store(math.MaxInt64) // a commit that this look does not see must wake us
-		next, err := s.fireDue(ctx)
-		if err != nil && ctx.Err() == nil {
-			onError(err)
-			next = s.Now().Add(timerRetry)
+		mine, again, err := s.store.Claim(ctx, TaskTimers)
+		var next time.Time
+		if mine && err == nil {
+			next, err = s.fireDue(ctx)
 		}
-		s.sleepUntil(ctx, next)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			onError(err)
+			s.sleep(ctx, timerRetry)
+		case err != nil:
+		case !mine:
+			s.sleep(ctx, again)
+		default:
+			s.sleepUntil(ctx, next, again)
+		}
 	}
 	return nil
+}
+
+// sleep waits for a time, whatever clocks are set.
+func (s *Service) sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
 }
 
 // fireDue fires everything due now and returns when to look again.
@@ -100,9 +120,12 @@ func (s *Service) fireAll(ctx context.Context, ids []string, now time.Time) (fir
 	return first
 }
 
-// sleepUntil waits for the next clock, for an earlier one, or for timerIdle.
-func (s *Service) sleepUntil(ctx context.Context, next time.Time) {
+// sleepUntil waits for the next clock, for an earlier one, for timerIdle, or for again where that is not 0.
+func (s *Service) sleepUntil(ctx context.Context, next time.Time, again time.Duration) {
 	wait := timerIdle
+	if again > 0 {
+		wait = again
+	}
 	if !next.IsZero() {
 		wait = min(wait, next.Sub(s.Now()))
 	}
@@ -124,12 +147,16 @@ func (s *Service) sleepUntil(ctx context.Context, next time.Time) {
 }
 
 // RunSweeps deletes idempotency keys that are over and archives orders that ended archiveAfter ago (0 = never), until
-// ctx ends.
+// ctx ends. Several nodes do it one at a time.
 func (s *Service) RunSweeps(ctx context.Context, archiveAfter time.Duration, onError func(error)) error {
 	t := time.NewTicker(sweepEvery)
 	defer t.Stop()
 	for {
-		if err := s.sweep(ctx, archiveAfter); err != nil && ctx.Err() == nil {
+		mine, _, err := s.store.Claim(ctx, TaskSweeps)
+		if mine && err == nil {
+			err = s.sweep(ctx, archiveAfter)
+		}
+		if err != nil && ctx.Err() == nil {
 			onError(err)
 		}
 		select {
