@@ -11,7 +11,7 @@ import (
 	"doorbell/hub"
 	"doorbell/hub/wire"
 	"doorbell/orders"
-	"doorbell/orders/store"
+	"doorbell/orders/store/sqlite"
 	"doorbell/orders/store/storetest"
 )
 
@@ -19,7 +19,7 @@ import (
 type world struct {
 	testing.TB
 	ctx   context.Context
-	store *store.Store
+	store *sqlite.Store
 	src   *source
 	hub   *hub.Hub
 	pass  func(o *orders.Order, events []orders.Event) // called by the store's writer
@@ -55,7 +55,7 @@ func newWorld(t testing.TB, cfg hub.Config, dir string) *world {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.ctx = ctx
 	var err error
-	if w.store, err = store.Open(ctx, store.Config{Dir: dir, Publisher: w}); err != nil {
+	if w.store, err = sqlite.Open(ctx, sqlite.Config{Dir: dir, Publisher: w}); err != nil {
 		t.Fatal(err)
 	}
 	w.src = &source{Source: w.store}

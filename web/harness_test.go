@@ -23,7 +23,7 @@ import (
 	"doorbell/hub"
 	"doorbell/hub/bus"
 	"doorbell/orders"
-	"doorbell/orders/store"
+	"doorbell/orders/store/sqlite"
 	"doorbell/web"
 	"doorbell/web/api"
 	"doorbell/web/auth"
@@ -39,7 +39,7 @@ type node struct {
 	srv     *httptest.Server
 	web     *web.Server
 	service *orders.Service
-	store   *store.Store
+	store   *sqlite.Store
 	hub     *hub.Hub
 	acks    chan int64 // seqs that live clients acknowledged; the first thousand
 	now     *clock
@@ -60,7 +60,7 @@ func start(t testing.TB, opts ...func(*web.Config, *orders.Config)) *node {
 func startHub(t testing.TB, change func(*hub.Config), opts ...func(*web.Config, *orders.Config)) *node {
 	t.Helper()
 	local := bus.NewLocal()
-	st, err := store.Open(context.Background(), store.Config{Dir: t.TempDir(), Publisher: local})
+	st, err := sqlite.Open(context.Background(), sqlite.Config{Dir: t.TempDir(), Publisher: local})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,12 +37,27 @@ func (s *Server) routes() (http.Handler, error) {
 	r.Get("/asyncapi.yaml", document(wire.Document()))
 	pages.Mount(r)
 
-	r.Get(basePath+"/live", s.live)
+	if s.NoLive {
+		r.Get(basePath+"/live", elsewhere("hub"))
+	} else {
+		r.Get(basePath+"/live", s.live)
+	}
+	if s.NoAPI {
+		r.Handle(basePath+"/*", elsewhere("api"))
+		return r, nil
+	}
 	r.Group(func(r chi.Router) {
 		r.Use(s.guard)
 		api.HandlerWithOptions(s, api.ChiServerOptions{BaseURL: basePath, BaseRouter: r, ErrorHandlerFunc: failParam})
 	})
 	return r, nil
+}
+
+// elsewhere answers for what nodes with this role do.
+func elsewhere(role string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		fail(w, r, orders.Errorf(orders.NotFound, "this node does not have the role %s: ask one that has", role))
+	}
 }
 
 // document serves a document as it stands in the repository.

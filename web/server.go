@@ -25,6 +25,8 @@ type Config struct {
 	Health      *Health
 	Proxies     auth.TrustedProxies
 	Origins     []string // that browsers may call from; "*" = any, empty = none
+	NoAPI       bool     // REST, streams and long-polls are other nodes' work
+	NoLive      bool     // live sockets are other nodes' work
 	OpenURLs    bool     // callbacks may go to any port and over plain http (development)
 
 	CustomerLimit *auth.Limit // of customers and tracking links, by sub; nil = none

@@ -10,6 +10,7 @@
 //	-run a,b      only these steps, in the table's order
 //	-fast         tests without the race detector: needs no C compiler, for the developer's inner loop
 //	-keep-going   runs the remaining steps after one has failed
+//	-faults       runs the fault suite alone, for -minutes N, and prints its table last
 //
 // What a step needs of the machine beyond Go (a C compiler, servers) is the table in needs.go.
 //

@@ -25,6 +25,8 @@ type options struct {
 	list      bool
 	fast      bool
 	keepGoing bool
+	faults    bool
+	minutes   int // of the fault suite
 }
 
 func main() {
@@ -51,7 +53,12 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 		list(out, plan)
 		return 0
 	}
-	if err := check(ctx, plan, opt, out); err != nil {
+	if opt.faults {
+		err = checkFaults(ctx, opt, out)
+	} else {
+		err = check(ctx, plan, opt, out)
+	}
+	if err != nil {
 		fmt.Fprintln(errOut, "check:", err)
 		if ctx.Err() != nil {
 			return exitInterrupted
@@ -85,6 +92,8 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	flags.BoolVar(&opt.list, "list", false, "name the steps and end")
 	flags.BoolVar(&opt.fast, "fast", false, "test without the race detector")
 	flags.BoolVar(&opt.keepGoing, "keep-going", false, "run the remaining steps after one has failed")
+	flags.BoolVar(&opt.faults, "faults", false, "run the fault suite alone, see -minutes, and print its table last")
+	flags.IntVar(&opt.minutes, "minutes", 1, "with -faults: go on for so many minutes; each fault comes once whatever it says")
 	flags.Func("run", "run only these `steps`, separated by commas", func(names string) error {
 		for name := range strings.SplitSeq(names, ",") {
 			if name = strings.TrimSpace(name); name != "" {
@@ -94,6 +103,11 @@ func parse(args []string, errOut io.Writer) (options, error) {
 		return nil
 	})
 	if err := flags.Parse(args); err != nil {
+		return options{}, err
+	}
+	if opt.minutes < 0 {
+		err := errors.New("-minutes must not be negative")
+		fmt.Fprintln(errOut, err)
 		return options{}, err
 	}
 	if flags.NArg() > 0 {

@@ -18,9 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"doorbell/hub"
-	"doorbell/hub/bus"
 	"doorbell/orders"
-	"doorbell/orders/store"
 	"doorbell/web"
 	"doorbell/web/auth"
 )
@@ -35,8 +33,8 @@ const (
 type app struct {
 	cfg      *config
 	log      zerolog.Logger
-	store    *store.Store
-	bus      *bus.Local
+	on       foundation
+	roles    roles
 	hub      *hub.Hub
 	sessions context.Context // the life of live sessions
 	endAll   func()          // ends it
@@ -66,12 +64,11 @@ func newApp(ctx context.Context, cfg *config, log zerolog.Logger) (_ *app, err e
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	a.bus = bus.NewLocal()
-	a.store, err = store.Open(ctx, store.Config{Dir: cfg.Data, Publisher: a.bus, Log: a.log, Registerer: reg})
-	if err != nil {
+	a.roles = p.roles
+	if a.on, err = openFoundation(ctx, a, p.roles, reg); err != nil {
 		return nil, err
 	}
-	a.service = orders.NewService(a.store, orders.Config{Policy: p.policy, UnpaidOrders: cfg.UnpaidOrders})
+	a.service = orders.NewService(a.on.store, orders.Config{Policy: p.policy, Now: a.on.now, UnpaidOrders: cfg.UnpaidOrders})
 	revocations, err := a.openTokens(ctx)
 	if err != nil {
 		return nil, err
@@ -90,13 +87,14 @@ func newApp(ctx context.Context, cfg *config, log zerolog.Logger) (_ *app, err e
 
 // openTokens reads the keys that tokens are verified with, and who was revoked.
 func (a *app) openTokens(ctx context.Context) (*auth.Revocations, error) {
-	stored, err := a.store.Revocations(ctx)
+	stored, err := a.on.store.Revocations(ctx)
 	if err != nil {
 		return nil, err
 	}
 	revocations := auth.NewRevocations(stored)
 	cfg := auth.Config{
-		JWKSURL: a.cfg.JWKSURL, Issuer: a.cfg.JWTIssuer, Audience: a.cfg.JWTAudience, Revocations: revocations, Log: a.log,
+		JWKSURL: a.cfg.JWKSURL, Issuer: a.cfg.JWTIssuer, Audience: a.cfg.JWTAudience, Revocations: revocations,
+		Now: a.on.now, Log: a.log,
 	}
 	switch {
 	case a.cfg.JWTSecretFile != "":
@@ -126,14 +124,15 @@ func (a *app) newWeb(p parsed, revocations *auth.Revocations, reg prometheus.Reg
 	}
 	viewer, gate := web.Viewer{PublicURL: a.publicURL()}, web.Gate{Verifier: a.verifier, Orders: a.service}
 	a.hub = hub.New(hub.Config{
-		Source: a.store, View: viewer.JSON, Verify: gate.Live, MaxSessions: maxSessions(), MaxPerSubject: a.cfg.SocketsPerSubject,
+		Source: a.on.store, Recent: a.on.near, Now: a.on.now, View: viewer.JSON, Verify: gate.Live, MaxSessions: maxSessions(), MaxPerSubject: a.cfg.SocketsPerSubject,
 		Log: a.log, Registerer: reg,
 	})
-	a.bus.Subscribe(a.hub)
+	a.on.hear(a.hub, revocations)
 	revocations.OnRevoke(a.hub.Revoke)
 	return web.New(web.Config{
-		Orders: a.service, Store: a.store, Gate: gate, Revocations: revocations, Hub: a.hub, Sessions: a.sessions,
-		Health: web.NewHealth(a.store.Ready), Proxies: proxies, Viewer: viewer, Origins: a.cfg.Origins, OpenURLs: len(p.allow) > 0, CustomerLimit: customers, CourierLimit: couriers, Log: a.log, Registerer: reg,
+		Orders: a.service, Store: a.on.store, Gate: gate, Revocations: revocations, Hub: a.hub, Sessions: a.sessions,
+		Health: web.NewHealth(a.on.ready), Proxies: proxies, Viewer: viewer, Origins: a.cfg.Origins, OpenURLs: len(p.allow) > 0,
+		NoAPI: !p.roles.api, NoLive: !p.roles.hub, CustomerLimit: customers, CourierLimit: couriers, Log: a.log, Registerer: reg,
 	})
 }
 
@@ -208,13 +207,15 @@ func (a *app) run(ctx context.Context) error {
 	lasting, stopLasting := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLasting()
 	var base errgroup.Group
-	for _, run := range []func(context.Context) error{a.store.Run, a.bus.Run, a.hub.Run} {
+	for _, run := range []func(context.Context) error{a.on.store.Run, a.on.bus.Run, a.hub.Run} {
 		base.Go(func() error { return run(lasting) })
 	}
 	work, workCtx := errgroup.WithContext(ctx)
 	onError := func(err error) { a.log.Warn().Err(err).Msg("store failed, will be tried again") }
-	work.Go(func() error { return a.service.RunTimers(workCtx, onError) })
-	work.Go(func() error { return a.service.RunSweeps(workCtx, a.cfg.ArchiveAfter, onError) })
+	if a.roles.api {
+		work.Go(func() error { return a.service.RunTimers(workCtx, onError) })
+		work.Go(func() error { return a.service.RunSweeps(workCtx, a.cfg.ArchiveAfter, onError) })
+	}
 	work.Go(func() error { return a.verifier.Run(lasting) })
 	work.Go(func() error { return ignoreClosed(a.public.Serve(a.publicListener)) })
 	if a.adminListener != nil {
@@ -226,7 +227,7 @@ func (a *app) run(ctx context.Context) error {
 		stopLasting()
 		return nil
 	})
-	a.log.Info().Str("listen", a.addr()).Str("admin", a.adminAddr()).Str("data", a.cfg.Data).
+	a.log.Info().Str("listen", a.addr()).Str("admin", a.adminAddr()).Str("data", a.cfg.Data).Stringer("roles", a.roles).
 		Str("public_url", a.publicURL()).Str("version", versionText()).Msg("serving")
 
 	err := work.Wait()
@@ -263,8 +264,8 @@ func (a *app) close() {
 			_ = l.Close()
 		}
 	}
-	if a.store != nil {
-		if err := a.store.Close(); err != nil {
+	if a.on.store != nil {
+		if err := a.on.store.Close(); err != nil {
 			a.log.Error().Err(err).Msg("closing the store failed")
 		}
 	}

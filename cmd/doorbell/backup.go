@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"doorbell/orders/store"
+	"doorbell/orders/store/postgres"
+	"doorbell/orders/store/sqlite"
 )
 
 func backupCommand(env map[string]string) *cobra.Command {
@@ -16,18 +18,23 @@ func backupCommand(env map[string]string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "backup FILE", Short: "Write a consistent copy of the database, while the server runs or not",
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if envErr != nil {
 				return envErr
 			}
-			if err := store.Backup(cmd.Context(), cfg.Data, args[0]); err != nil {
+			if cfg.Postgres != "" {
+				err = postgres.Backup(cmd.Context(), cfg.Postgres, args[0])
+			} else {
+				err = sqlite.Backup(cmd.Context(), cfg.Data, args[0])
+			}
+			if err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), "wrote", args[0])
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "wrote", args[0])
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&cfg.Data, "data", cfg.Data, "data folder to copy ($"+envName("data")+")")
+	cfg.databaseFlags(cmd)
 	return cmd
 }
 
@@ -37,19 +44,43 @@ func restoreCommand(env map[string]string) *cobra.Command {
 		cfg = &config{}
 	}
 	cmd := &cobra.Command{
-		Use: "restore FILE", Short: "Put a backup in place of the database; the server must be stopped",
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		Use: "restore [FILE]", Short: "Put a backup in place of the database",
+		Long: "Put a backup in place of the database. With SQLite the server must be stopped. With Postgres the nodes may run:\n" +
+			"they notice, and show every client what is true now. Without FILE, after Postgres was set back by other means, it\n" +
+			"only tells the nodes so.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if envErr != nil {
 				return envErr
 			}
-			if err := store.Restore(cmd.Context(), args[0], cfg.Data); err != nil {
+			done := "restored"
+			switch {
+			case len(args) == 0 && cfg.Postgres == "":
+				return errors.New("name the file to restore")
+			case len(args) == 0:
+				done = "told the nodes that the database was set back"
+				err = postgres.RaiseGeneration(cmd.Context(), cfg.Postgres)
+			case cfg.Postgres != "":
+				err = postgres.Restore(cmd.Context(), cfg.Postgres, args[0])
+			default:
+				err = sqlite.Restore(cmd.Context(), args[0], cfg.Data)
+			}
+			if err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), "restored", args[0])
+			for _, file := range args {
+				done += " " + file
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), done)
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&cfg.Data, "data", cfg.Data, "data folder to restore into ($"+envName("data")+")")
+	cfg.databaseFlags(cmd)
 	return cmd
+}
+
+// databaseFlags declares which database a command is about.
+func (c *config) databaseFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.Data, "data", c.Data, "data folder whose database it is ($"+envName("data")+")")
+	cmd.Flags().StringVar(&c.Postgres, "postgres", c.Postgres, "Postgres database instead ($"+envName("postgres")+")")
 }

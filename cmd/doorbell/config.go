@@ -26,6 +26,11 @@ type config struct {
 	Admin  string `env:"ADMIN" envDefault:"127.0.0.1:9090"`
 	Data   string `env:"DATA" envDefault:"./data"`
 
+	Redis       string   `env:"REDIS"`
+	RedisPrefix string   `env:"REDIS_PREFIX" envDefault:"doorbell"`
+	Postgres    string   `env:"POSTGRES"`
+	Roles       []string `env:"ROLES" envDefault:"api,hub,callbacks"`
+
 	TLSCert string `env:"TLS_CERT"`
 	TLSKey  string `env:"TLS_KEY"`
 
@@ -83,6 +88,10 @@ func (c *config) flags(f *pflag.FlagSet) {
 	f.StringVar(&c.Listen, "listen", c.Listen, "address of the public port")
 	f.StringVar(&c.Admin, "admin", c.Admin, "address of /metrics, /debug/pprof and health, never public; empty = none")
 	f.StringVar(&c.Data, "data", c.Data, "folder of the database and the token secret; made when absent")
+	f.StringVar(&c.Redis, "redis", c.Redis, "of many nodes: redis://, rediss://, redis+cluster://host,host or redis+sentinel://host,host/primary; empty = one process is all there is")
+	f.StringVar(&c.RedisPrefix, "redis-prefix", c.RedisPrefix, "first part of every key and channel, so that installations can share a Redis")
+	f.StringVar(&c.Postgres, "postgres", c.Postgres, "of many nodes: postgres://user:password@host/database; empty = SQLite in --data")
+	f.StringSliceVar(&c.Roles, "roles", c.Roles, "what this node does, of api, hub and callbacks; a split needs --redis")
 	f.StringVar(&c.TLSCert, "tls-cert", c.TLSCert, "certificate chain (PEM); with --tls-key the port speaks TLS")
 	f.StringVar(&c.TLSKey, "tls-key", c.TLSKey, "private key (PEM) of --tls-cert")
 	f.StringVar(&c.JWTSecretFile, "jwt-secret-file", c.JWTSecretFile, "HS256 key: the file's bytes without white space around, at least 32; empty = jwt-secret in --data, made when absent, unless --jwks-url is given")
@@ -120,6 +129,7 @@ type parsed struct {
 	proxies []netip.Prefix
 	allow   []netip.Prefix
 	policy  orders.Policy
+	roles   roles
 }
 
 // check reads the texts and refuses what cannot work, naming the flag.
@@ -136,6 +146,9 @@ func (c *config) check() (parsed, error) {
 	}
 	if p.allow, err = prefixes(c.CallbackAllow); err != nil {
 		return bad("callback-allow", err)
+	}
+	if p.roles, err = c.rolesAndServers(); err != nil {
+		return parsed{}, err
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return bad("tls-cert", errors.New("--tls-cert and --tls-key go together"))

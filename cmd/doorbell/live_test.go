@@ -31,14 +31,14 @@ type witness struct {
 	resets int // connections
 }
 
-// run connects to addr, resumes, listens and comes back until ctx ends.
-func (w *witness) run(ctx context.Context, addr string) {
+// run connects to the address of the moment, resumes, listens and comes back until ctx ends.
+func (w *witness) run(ctx context.Context, addr func() string) {
 	for ctx.Err() == nil {
 		session, cancel := context.WithCancel(ctx)
 		if rand.IntN(3) == 0 { // some leave by themselves
 			time.AfterFunc(time.Duration(rand.IntN(400))*time.Millisecond, cancel)
 		}
-		w.listen(session, addr)
+		w.listen(session, addr())
 		cancel()
 		time.Sleep(time.Duration(5+rand.IntN(30)) * time.Millisecond) // the backoff of a client in a hurry
 	}
@@ -161,7 +161,7 @@ func TestP2_WatchersSeeEverySeqInOrder(t *testing.T) {
 	for i, token := range []string{c.customer, c.customer, c.ops, c.ops, c.ops, c.customer} {
 		w := &witness{name: fmt.Sprint("witness ", i), t: t, token: token, ids: ids, seq: map[string]int64{}}
 		all = append(all, w)
-		watchers.Go(func() { w.run(watching, addr) })
+		watchers.Go(func() { w.run(watching, func() string { return addr }) })
 	}
 	for round := range killRounds(t) {
 		var load sync.WaitGroup

@@ -38,7 +38,8 @@ func run(ctx context.Context, args []string, env map[string]string, stdout, stde
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(serveCommand(env), demoCommand(env), tokenCommand(env), backupCommand(env), restoreCommand(env), versionCommand())
+	root.AddCommand(serveCommand(env), demoCommand(env), tokenCommand(env), backupCommand(env), restoreCommand(env),
+		healthCommand(env), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

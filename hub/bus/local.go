@@ -1,5 +1,5 @@
 // Package bus carries committed changes from the store that made them to the hubs that show them. In one process it is
-// a queue and a goroutine; many nodes will have Redis here.
+// a queue and a goroutine, among many nodes it is Redis.
 package bus
 
 import (
@@ -31,7 +31,10 @@ type timed interface {
 	PublishAt(o *orders.Order, events []orders.Event, at time.Time)
 }
 
-var _ orders.Publisher = (*Local)(nil)
+var (
+	_ orders.Publisher      = (*Local)(nil)
+	_ orders.GroupPublisher = (*Local)(nil)
+)
 
 // NewLocal makes a bus that nobody listens to yet.
 func NewLocal() *Local { return &Local{wake: make(chan struct{}, 1)} }
@@ -47,6 +50,14 @@ func (l *Local) Publish(o *orders.Order, events []orders.Event) {
 	select {
 	case l.wake <- struct{}{}:
 	default:
+	}
+}
+
+// PublishGroup hands a group of Postgres's in where one node is all there is. What else the group changed is known here
+// already.
+func (l *Local) PublishGroup(g orders.Group) {
+	for _, c := range g.Orders {
+		l.Publish(c.Order, c.Events)
 	}
 }
 

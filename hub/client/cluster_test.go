@@ -19,7 +19,7 @@ import (
 	"doorbell/hub/bus"
 	"doorbell/hub/client"
 	"doorbell/orders"
-	"doorbell/orders/store"
+	"doorbell/orders/store/sqlite"
 	"doorbell/web"
 	"doorbell/web/auth"
 )
@@ -31,7 +31,7 @@ var secret = []byte("a secret of tests, longer than 32 bytes")
 // cluster is some hub nodes on one store, behind real sockets and a balancer that can cut them.
 type cluster struct {
 	t       testing.TB
-	store   *store.Store
+	store   *sqlite.Store
 	service *orders.Service
 	nodes   []*node
 	proxy   *proxy
@@ -55,7 +55,7 @@ type node struct {
 func startCluster(t testing.TB, n int, change func(*hub.Config)) *cluster {
 	t.Helper()
 	local := bus.NewLocal()
-	st, err := store.Open(context.Background(), store.Config{Dir: t.TempDir(), Publisher: local})
+	st, err := sqlite.Open(context.Background(), sqlite.Config{Dir: t.TempDir(), Publisher: local})
 	if err != nil {
 		t.Fatal(err)
 	}

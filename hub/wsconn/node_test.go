@@ -19,7 +19,7 @@ import (
 	"doorbell/hub"
 	"doorbell/hub/bus"
 	"doorbell/orders"
-	"doorbell/orders/store"
+	"doorbell/orders/store/sqlite"
 	"doorbell/web"
 	"doorbell/web/auth"
 )
@@ -39,7 +39,7 @@ type node struct {
 func startNode(t testing.TB, change func(*hub.Config)) *node {
 	t.Helper()
 	local := bus.NewLocal()
-	st, err := store.Open(context.Background(), store.Config{Dir: t.TempDir(), Publisher: local})
+	st, err := sqlite.Open(context.Background(), sqlite.Config{Dir: t.TempDir(), Publisher: local})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,148 +2,25 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
-	"time"
 
 	"doorbell/orders"
 )
 
-// Archive implements [orders.Store]. Orders go to archive/YYYY-MM-DD.db in the data folder, by the day (UTC) in their
-// id, with the columns they had here. They are copied and fsynced first and deleted then, so a crash in between leaves
-// them in both places, and the next call writes the same rows again and deletes. An order that was changed after it was
-// copied stays for the next call. One call moves at most 1000 orders.
-func (s *Store) Archive(ctx context.Context, t time.Time, limit int) (int, error) {
-	s.archives.Lock()
-	defer s.archives.Unlock()
-	days, err := s.endedBefore(ctx, t, pageSizeOf(limit))
-	if err != nil {
-		return 0, told(sqliteFault, err)
-	}
-	moved := 0
-	for day, ended := range days {
-		if err := copyDay(ctx, s.dir, day, ended); err != nil {
-			return moved, told(sqliteFault, fmt.Errorf("copy orders of %s to the archive: %w", day, err))
-		}
-		n, err := s.dropEnded(ctx, ended)
-		moved += n
-		if err != nil {
-			return moved, err
-		}
-	}
-	return moved, nil
+// Ended is an order that is over, and the mark it had when it was copied to the archive.
+type Ended struct {
+	ID       string
+	ChangeID string
 }
 
-// endedOrder is an order's row and its events' rows, as they are.
-type endedOrder struct {
-	id, changeID string
-	row          []any
-	events       [][]any
-}
-
-// endedBefore reads orders that ended before t, by day.
-func (s *Store) endedBefore(ctx context.Context, t time.Time, limit int) (map[string][]endedOrder, error) {
-	var all []endedOrder
-	err := s.reads.each(ctx, readEnded, []any{micros(t), limit}, func(r *sql.Rows) error {
-		row, err := scanRow(r)
-		if err != nil {
-			return err
-		}
-		all = append(all, endedOrder{id: row[0].(string), changeID: row[2].(string), row: row})
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	days := map[string][]endedOrder{}
-	for _, e := range all {
-		err := s.reads.each(ctx, readEventRows, []any{e.id}, func(r *sql.Rows) error {
-			row, err := scanRow(r)
-			e.events = append(e.events, row)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		day := orders.PlacedAt(e.id).Format(time.DateOnly)
-		days[day] = append(days[day], e)
-	}
-	return days, nil
-}
-
-// scanRow is a row's values as the driver gives them.
-func scanRow(r *sql.Rows) ([]any, error) {
-	columns, err := r.Columns()
-	if err != nil {
-		return nil, err
-	}
-	row, into := make([]any, len(columns)), make([]any, len(columns))
-	for i := range row {
-		into[i] = &row[i]
-	}
-	return row, r.Scan(into...)
-}
-
-// copyDay writes orders into their day's file. Writing them again changes nothing.
-func copyDay(ctx context.Context, dir, day string, ended []endedOrder) (err error) {
-	db, err := openDay(ctx, dir, day)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }()
-	for _, e := range ended {
-		if _, err := tx.ExecContext(ctx, archiveOrder, e.row...); err != nil {
-			return err
-		}
-		for _, row := range e.events {
-			if _, err := tx.ExecContext(ctx, archiveEvent, row...); err != nil {
-				return err
-			}
-		}
-	}
-	return tx.Commit()
-}
-
-// openDay opens a day's file, with its tables. synchronous=EXTRA: the folder is fsynced, too, when the journal goes, so
-// that what was committed is there for good before anything is deleted here.
-func openDay(ctx context.Context, dir, day string) (*sql.DB, error) {
-	folder := filepath.Join(dir, archiveDir)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, err
-	}
-	if err := syncPath(dir); err != nil {
-		return nil, err
-	}
-	path := filepath.Join(folder, day+".db")
-	if err := makeFile(path); err != nil {
-		return nil, err
-	}
-	db, err := sql.Open("sqlite", dsn(path, "rw", "journal_mode(DELETE)", "synchronous(EXTRA)")+"&_txlock=immediate")
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(1)
-	if _, err := db.ExecContext(ctx, archiveTables); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
-}
-
-// dropEnded deletes what was copied and counts what was deleted.
-func (s *Store) dropEnded(ctx context.Context, ended []endedOrder) (n int, err error) {
+// DropEnded deletes orders that were copied to the archive, with their events, and counts what it deleted. One that was
+// changed after it was copied stays. Errors: Unavailable.
+func (s *Store) DropEnded(ctx context.Context, ended []Ended) (n int, err error) {
 	var sent []*change
 	for _, e := range ended {
-		args := []any{e.id, e.changeID}
-		c := newChange(step{dropEndedEvents, args}, step{dropEndedTimer, args}, step{dropEndedOrder, args})
-		c.lock = "o/" + e.id
+		args := []any{e.ID, e.ChangeID}
+		c := newChange(Step{dropEndedEvents, args}, Step{dropEndedTimer, args}, Step{dropEndedOrder, args})
+		c.lock = "o/" + e.ID
 		c.verdict = func(touched []int64) error {
 			if touched[2] == 0 {
 				return orders.ErrLost

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 
 	"doorbell/orders"
 )
@@ -10,8 +9,8 @@ import (
 // maxPage bounds every list: that many, or fewer, are read at a call whatever is asked for.
 const maxPage = 1000
 
-// pageSizeOf is how many rows a limit means; 0 or less = as many as a page holds.
-func pageSizeOf(limit int) int {
+// PageSize is how many rows a limit means: 1 to 1000; 0 or less = as many as a page holds.
+func PageSize(limit int) int {
 	if limit <= 0 || limit > maxPage {
 		return maxPage
 	}
@@ -21,10 +20,10 @@ func pageSizeOf(limit int) int {
 // Events implements [orders.Store].
 func (s *Store) Events(ctx context.Context, orderID string, after int64, limit int) ([]orders.Event, error) {
 	var out []orders.Event
-	err := s.reads.each(ctx, readEvents, []any{orderID, after, pageSizeOf(limit)}, func(r *sql.Rows) error {
+	err := s.engine.Each(ctx, readEvents, []any{orderID, after, PageSize(limit)}, func(scan Scan) error {
 		e := orders.Event{OrderID: orderID}
 		var occurred, recorded int64
-		if err := r.Scan(&e.Seq, &e.Type, &occurred, &recorded, &e.Actor.Role, &e.Actor.ID, &e.Envelope); err != nil {
+		if err := scan(&e.Seq, &e.Type, &occurred, &recorded, &e.Actor.Role, &e.Actor.ID, &e.Envelope); err != nil {
 			return err
 		}
 		e.OccurredAt, e.RecordedAt = fromMicros(occurred), fromMicros(recorded)
@@ -32,7 +31,7 @@ func (s *Store) Events(ctx context.Context, orderID string, after int64, limit i
 		return nil
 	})
 	if err != nil {
-		return nil, told(sqliteFault, err)
+		return nil, s.Told(err)
 	}
 	return out, nil
 }

@@ -7,17 +7,18 @@ import (
 	"doorbell/orders"
 )
 
-// fault is what an engine's error means for a group.
-type fault int
+// Fault is what an engine's error means for a group.
+type Fault int
 
+// The faults.
 const (
-	noFault   fault = iota
-	rowFault        // one change is at fault: the others may still be written
-	awayFault       // the database cannot work now (full, busy, broken): nobody's change can be written
+	NoFault   Fault = iota
+	RowFault        // one change is at fault: the others may still be written
+	AwayFault       // the database cannot work now (full, busy, broken, gone): nobody's change can be written
 )
 
-// errOutcome wraps the error of a COMMIT: the transaction may be there or not.
-var errOutcome = errors.New("the outcome of the commit is unknown")
+// ErrOutcome wraps the error of a COMMIT: the transaction may be there or not.
+var ErrOutcome = errors.New("the outcome of the commit is unknown")
 
 // errStopped is the cause when a store that does not run any more is asked to write.
 var errStopped = errors.New("the store has stopped")
@@ -37,9 +38,17 @@ func internal(cause error) *orders.Error {
 }
 
 // told translates an engine's error for the caller: Unavailable or Internal.
-func told(f func(error) fault, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || f(err) == awayFault {
+func told(f func(error) Fault, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || f(err) == AwayFault {
 		return unavailable(err)
 	}
 	return internal(err)
+}
+
+// Told translates an error of the engine for a caller: Unavailable or Internal. nil stays nil.
+func (s *Store) Told(err error) error {
+	if err == nil {
+		return nil
+	}
+	return told(s.engine.Fault, err)
 }

@@ -8,45 +8,34 @@ import (
 // maxGroup is how many changes share one transaction. Beyond this the fsync's share of a change is small already.
 const maxGroup = 256
 
-// execer runs one statement inside the group's transaction and counts the rows it touched.
-type execer interface {
-	exec(statement, []any) (int64, error)
-}
-
 // group is the changes of one transaction. No two of them have a lock in common.
 type group []*change
 
-// run executes all steps, idempotency keys first, then by what they are about, each in one sorted order: so groups of
-// several committers wait for each other and never in a circle. An error means that the transaction must be undone.
-func (g group) run(x execer) error {
+// steps appends all steps to buf, which is empty: idempotency keys first, then by what they are about, each in one
+// sorted order. So groups of several committers wait for each other and never in a circle.
+func (g group) steps(buf []Step) []Step {
 	slices.SortFunc(g, func(a, b *change) int { return cmp.Compare(a.key, b.key) })
 	for _, c := range g {
-		c.touched = c.touched[:0]
-		if err := c.exec(x, c.keys); err != nil {
-			return err
-		}
+		c.keysAt = len(buf)
+		buf = append(buf, c.keys...)
 	}
 	slices.SortFunc(g, func(a, b *change) int { return cmp.Compare(a.lock, b.lock) })
 	for _, c := range g {
-		if err := c.exec(x, c.rows); err != nil {
-			return err
-		}
+		c.rowsAt = len(buf)
+		buf = append(buf, c.rows...)
 	}
-	return nil
+	return buf
 }
 
-func (c *change) exec(x execer, steps []step) error {
-	for _, s := range steps {
-		n, err := x.exec(s.stmt, s.args)
-		if err != nil {
-			return err
-		}
-		c.touched = append(c.touched, n)
+// take hands each change the counts of its own steps.
+func (g group) take(counts []int64) {
+	for _, c := range g {
+		c.touched = append(c.touched[:0], counts[c.keysAt:c.keysAt+len(c.keys)]...)
+		c.touched = append(c.touched, counts[c.rowsAt:c.rowsAt+len(c.rows)]...)
 	}
-	return nil
 }
 
-// gatherer makes groups of what arrives. It is owned by the writer.
+// gatherer makes groups of what arrives. It is owned by its committer.
 type gatherer struct {
 	late []*change // wait for the next group, since this one has a change of the same order or key; oldest first
 	held map[string]struct{}

@@ -11,9 +11,9 @@ import (
 func (s *Store) Key(ctx context.Context, scope, key string) (orders.KeyRecord, error) {
 	k := orders.KeyRecord{Scope: scope, Key: key}
 	var at int64
-	err := s.reads.row(ctx, readKey, []any{scope, key}, &k.Hash, &k.OrderID, &k.Status, &k.Response, &at)
+	err := s.engine.Row(ctx, readKey, []any{scope, key}, &k.Hash, &k.OrderID, &k.Status, &k.Response, &at)
 	if err != nil {
-		return orders.KeyRecord{}, notFound(err, "idempotency key")
+		return orders.KeyRecord{}, s.notFound(err, "idempotency key")
 	}
 	k.At = fromMicros(at)
 	return k, nil
@@ -21,7 +21,7 @@ func (s *Store) Key(ctx context.Context, scope, key string) (orders.KeyRecord, e
 
 // DropKeys implements [orders.Store].
 func (s *Store) DropKeys(ctx context.Context, t time.Time, limit int) (int, error) {
-	c := newChange(step{dropKeys, []any{micros(t), int64(pageSizeOf(limit))}})
+	c := newChange(Step{dropKeys, []any{micros(t), int64(PageSize(limit))}})
 	c.lock = "dropKeys"
 	if err := s.do(ctx, c); err != nil {
 		return 0, err

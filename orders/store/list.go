@@ -81,9 +81,9 @@ func (s *Store) List(ctx context.Context, q orders.Query) (page []orders.Order, 
 			return nil, "", err
 		}
 	}
-	page, next, err = s.list(ctx, q, filterOf(q, before), pageSizeOf(q.Limit))
+	page, next, err = s.list(ctx, q, filterOf(q, before), PageSize(q.Limit))
 	if err != nil {
-		return nil, "", told(sqliteFault, err)
+		return nil, "", s.Told(err)
 	}
 	return page, next, nil
 }
@@ -135,9 +135,9 @@ func (s *Store) listOfMany(ctx context.Context, restaurants []string, f filter, 
 func (s *Store) newestOf(ctx context.Context, restaurants []string, f filter, limit int) (ids []string, err error) {
 	for _, r := range restaurants {
 		text, args := f.with(`restaurant_id = $%d`, r).text(`id`, limit)
-		err := s.reads.each(ctx, text, args, func(r *sql.Rows) error {
+		err := s.engine.Each(ctx, text, args, func(scan Scan) error {
 			var id string
-			err := r.Scan(&id)
+			err := scan(&id)
 			ids = append(ids, id)
 			return err
 		})
@@ -152,10 +152,10 @@ func (s *Store) newestOf(ctx context.Context, restaurants []string, f filter, li
 
 func (s *Store) ordersOf(ctx context.Context, f filter, limit int) (out []orders.Order, err error) {
 	text, args := f.text(`change_id, doc`, limit)
-	err = s.reads.each(ctx, text, args, func(r *sql.Rows) error {
+	err = s.engine.Each(ctx, text, args, func(scan Scan) error {
 		var changeID string
 		var doc sql.RawBytes
-		if err := r.Scan(&changeID, &doc); err != nil {
+		if err := scan(&changeID, &doc); err != nil {
 			return err
 		}
 		o, err := decodeOrder(changeID, doc)

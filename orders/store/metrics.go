@@ -54,8 +54,8 @@ func (m *metrics) count(err error) {
 	}
 }
 
-// register puts the metrics where they are scraped; the returned function takes them away. A nil r is nowhere.
-func (m *metrics) register(r prometheus.Registerer) (undo func(), err error) {
+// register puts the metrics, and more of the engine's, where they are scraped; the returned function takes them away. A nil r is nowhere.
+func (m *metrics) register(r prometheus.Registerer, more []prometheus.Collector) (undo func(), err error) {
 	undo = func() {}
 	if r == nil {
 		return undo, nil
@@ -66,7 +66,7 @@ func (m *metrics) register(r prometheus.Registerer) (undo func(), err error) {
 			r.Unregister(c)
 		}
 	}
-	for _, c := range m.all() {
+	for _, c := range append(m.all(), more...) {
 		if err := r.Register(c); err != nil {
 			undo()
 			return nil, err

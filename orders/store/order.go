@@ -20,19 +20,19 @@ func decodeOrder(changeID string, doc []byte) (o orders.Order, err error) {
 }
 
 // notFound turns an empty answer into NotFound, and any other error into what the caller is told.
-func notFound(err error, what string) error {
+func (s *Store) notFound(err error, what string) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return orders.Errorf(orders.NotFound, "no such %s", what)
 	}
-	return told(sqliteFault, err)
+	return s.Told(err)
 }
 
 // Order implements [orders.Store].
 func (s *Store) Order(ctx context.Context, id string) (orders.Order, error) {
 	var changeID string
 	var doc []byte
-	if err := s.reads.row(ctx, readOrder, []any{id}, &changeID, &doc); err != nil {
-		return orders.Order{}, notFound(err, "order")
+	if err := s.engine.Row(ctx, readOrder, []any{id}, &changeID, &doc); err != nil {
+		return orders.Order{}, s.notFound(err, "order")
 	}
 	o, err := decodeOrder(changeID, doc)
 	if err != nil {
@@ -45,10 +45,10 @@ func (s *Store) Order(ctx context.Context, id string) (orders.Order, error) {
 func (s *Store) Ownership(ctx context.Context, id string) (orders.Ownership, error) {
 	w := orders.Ownership{ID: id}
 	var shown, returning, ended int64
-	err := s.reads.row(ctx, readOwnership, []any{id}, &w.Seq, &w.Status, &w.Restaurant, &w.Customer, &w.Courier,
+	err := s.engine.Row(ctx, readOwnership, []any{id}, &w.Seq, &w.Status, &w.Restaurant, &w.Customer, &w.Courier,
 		&shown, &returning, &ended)
 	if err != nil {
-		return orders.Ownership{}, notFound(err, "order")
+		return orders.Ownership{}, s.notFound(err, "order")
 	}
 	w.ShownToMerchant, w.Returning, w.EndedAt = shown == 1, returning == 1, fromMicros(ended)
 	return w, nil
@@ -56,8 +56,8 @@ func (s *Store) Ownership(ctx context.Context, id string) (orders.Ownership, err
 
 // UnpaidOrders implements [orders.Store].
 func (s *Store) UnpaidOrders(ctx context.Context, customer string) (n int, err error) {
-	if err := s.reads.row(ctx, readUnpaid, []any{customer}, &n); err != nil {
-		return 0, told(sqliteFault, err)
+	if err := s.engine.Row(ctx, readUnpaid, []any{customer}, &n); err != nil {
+		return 0, s.Told(err)
 	}
 	return n, nil
 }

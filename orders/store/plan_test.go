@@ -1,26 +1,25 @@
-package store
+package store_test
 
 import (
+	"database/sql"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"doorbell/orders"
+	"doorbell/orders/store"
+	"doorbell/orders/store/sqlite"
 )
 
-// TestQueriesFollowAnIndex: no list sorts, and none but the operators' own walks the table.
-func TestQueriesFollowAnIndex(t *testing.T) {
-	s := opened(t)
-	before := orders.NewID(time.Now())
+// planned is a text and the index that it must follow.
+type planned struct{ name, query, index string }
+
+func plans() []planned {
 	listed := func(q orders.Query, restaurant string) string {
-		f := filterOf(q, before)
-		if restaurant != "" {
-			f.add(`restaurant_id = $%d`, restaurant)
-		}
-		text, _ := f.text(`change_id, doc`, 50)
-		return text
+		return store.ListText(q, restaurant, orders.NewID(time.Now()))
 	}
-	for _, c := range []struct{ name, query, index string }{
+	return []planned{
 		{"OfACustomer", listed(orders.Query{Customer: "c"}, ""), "orders_customer"},
 		{"OfACourier", listed(orders.Query{Courier: "c"}, ""), "orders_courier"},
 		{"OfACourierRunning", listed(orders.Query{Courier: "c", Running: true}, ""), "orders_courier_running"},
@@ -28,14 +27,30 @@ func TestQueriesFollowAnIndex(t *testing.T) {
 		{"OfARestaurantRunning", listed(orders.Query{Restaurants: []string{"r"}, Running: true}, "r"), "orders_restaurant_running"},
 		{"OfARestaurantByStatus", listed(orders.Query{Restaurants: []string{"r"}, Status: orders.Pending}, "r"), "orders_restaurant"},
 		{"OfEverybody", listed(orders.Query{}, ""), "sqlite_autoindex_orders_1"},
-		{"Unpaid", readUnpaid, "orders_unpaid"},
-		{"Ended", readEnded, "orders_ended"},
-		{"Due", readTimers, "timers_due"},
-		{"Events", readEvents, "sqlite_autoindex_events_1"},
-		{"OldKeys", texts[dropKeys], "idempotency_created"},
-	} {
+		{"Unpaid", store.ReadUnpaid, "orders_unpaid"},
+		{"Ended", store.ReadEnded, "orders_ended"},
+		{"Due", store.ReadTimers, "timers_due"},
+		{"Events", store.ReadEvents, "sqlite_autoindex_events_1"},
+		{"OldKeys", store.DropKeysText, "idempotency_created"},
+	}
+}
+
+// TestQueriesFollowAnIndex: no list sorts, and none but the operators' own walks the table.
+func TestQueriesFollowAnIndex(t *testing.T) {
+	dir := t.TempDir()
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, sqlite.DatabaseFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	for _, c := range plans() {
 		t.Run(c.name, func(t *testing.T) {
-			rows, err := s.readers.Query(`EXPLAIN QUERY PLAN `+c.query, make([]any, strings.Count(c.query, "$"))...)
+			rows, err := db.Query(`EXPLAIN QUERY PLAN `+c.query, make([]any, strings.Count(c.query, "$"))...)
 			if err != nil {
 				t.Fatal(err)
 			}

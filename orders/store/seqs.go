@@ -2,10 +2,8 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
-	"time"
 
 	"doorbell/orders"
 )
@@ -47,20 +45,15 @@ func (s *Store) Seqs(ctx context.Context, ids []string) (map[string]int64, error
 	for i := range args {
 		args[i] = ids[min(i, len(ids)-1)]
 	}
-	err := s.reads.each(ctx, readSeqs(size), args, func(r *sql.Rows) error {
+	err := s.engine.Each(ctx, readSeqs(size), args, func(scan Scan) error {
 		var id string
 		var seq int64
-		err := r.Scan(&id, &seq)
+		err := scan(&id, &seq)
 		out[id] = seq
 		return err
 	})
 	if err != nil {
-		return nil, told(sqliteFault, err)
+		return nil, s.Told(err)
 	}
 	return out, nil
-}
-
-// Claim implements [orders.Store]: only one process uses the folder, so every task is its own.
-func (s *Store) Claim(context.Context, string) (mine bool, again time.Duration, err error) {
-	return true, 0, nil
 }

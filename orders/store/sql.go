@@ -1,11 +1,14 @@
 package store
 
-// statement names one text of the write path.
-type statement int
+// Statement names one text of the write path.
+type Statement int
+
+// Text is the SQL of a statement.
+func (s Statement) Text() string { return texts[s] }
 
 // The statements of the write path. A comment names the rule that is not in the text.
 const (
-	addKey statement = iota
+	addKey Statement = iota
 	addOrder
 	addKeyedOrder
 	setOrder
@@ -28,13 +31,19 @@ const (
 	orderMark // read after a COMMIT whose outcome is unknown
 	restaurantMark
 
-	statements // how many there are
+	// Statements is how many there are: an engine may number its own from here on.
+	Statements
+)
+
+// The columns of the tables that are archived, in one order for both engines.
+const (
+	OrderColumns = `id, seq, change_id, status, payment_status, restaurant_id, customer_id, courier_id,
+	shown_to_merchant, is_returning, ended_at, created_at, updated_at, doc`
+	EventColumns = `order_id, seq, type, occurred_at, recorded_at, actor_role, actor_id, envelope`
 )
 
 // The pieces that several texts share.
 const (
-	orderColumns = `id, seq, change_id, status, payment_status, restaurant_id, customer_id, courier_id,
-	shown_to_merchant, is_returning, ended_at, created_at, updated_at, doc`
 	orderValues = `$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14`
 
 	atBase    = ` WHERE id = $1 AND change_id = $2 AND seq = $3`
@@ -49,18 +58,18 @@ const (
 
 // texts holds the write path's SQL. SQLite and Postgres run it unchanged: $N placeholders, no question mark, no
 // FOR UPDATE, no data-modifying CTE.
-var texts = [statements]string{
+var texts = [Statements]string{
 	addKey: `INSERT INTO idempotency (scope, key, change_id, hash, order_id, status, response, created_at)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (scope, key) DO NOTHING`,
-	addOrder: `INSERT INTO orders (` + orderColumns + `) VALUES (` + orderValues + `) ON CONFLICT (id) DO NOTHING`,
-	addKeyedOrder: `INSERT INTO orders (` + orderColumns + `) SELECT ` + orderValues + ` FROM idempotency
+	addOrder: `INSERT INTO orders (` + OrderColumns + `) VALUES (` + orderValues + `) ON CONFLICT (id) DO NOTHING`,
+	addKeyedOrder: `INSERT INTO orders (` + OrderColumns + `) SELECT ` + orderValues + ` FROM idempotency
 	WHERE scope = $15 AND key = $16 AND change_id = $3 ON CONFLICT (id) DO NOTHING`,
 	setOrder: setColumn + atBase,
 	setKeyedOrder: setColumn + atBase +
 		` AND EXISTS (SELECT 1 FROM idempotency WHERE scope = $14 AND key = $15 AND change_id = $5)`,
 	takeKeyBack: `DELETE FROM idempotency WHERE scope = $3 AND key = $4 AND change_id = $2
 	AND NOT EXISTS (SELECT 1` + whoWon + `)`,
-	addEvent: `INSERT INTO events (order_id, seq, type, occurred_at, recorded_at, actor_role, actor_id, envelope)
+	addEvent: `INSERT INTO events (` + EventColumns + `)
 	SELECT id, $3, $4, $5, $6, $7, $8, $9` + whoWon,
 	setTimer: `INSERT INTO timers (order_id, due_at) SELECT id, $3` + whoWon + `
 	ON CONFLICT (order_id) DO UPDATE SET due_at = excluded.due_at`,
@@ -94,11 +103,17 @@ const (
 	readTimers = `SELECT order_id, due_at FROM timers ORDER BY due_at, order_id LIMIT $1`
 	readUnpaid = `SELECT COUNT(*) FROM orders
 	WHERE customer_id = $1 AND status = 'PENDING' AND payment_status = 'UNPAID'`
-	readKey = `SELECT hash, order_id, status, response, created_at FROM idempotency WHERE scope = $1 AND key = $2`
-	// readEnded has the condition of the index orders_ended in it, or the index would not be used.
-	readEnded = `SELECT ` + orderColumns + ` FROM orders WHERE ended_at > 0 AND ended_at < $1
-	ORDER BY ended_at LIMIT $2`
+	readKey         = `SELECT hash, order_id, status, response, created_at FROM idempotency WHERE scope = $1 AND key = $2`
 	readRestaurant  = `SELECT version, updated_at, doc FROM restaurants WHERE id = $1`
 	readRevocations = `SELECT sub, at FROM revocations`
-	readNeeds       = `SELECT value FROM meta WHERE name = 'needs'`
+)
+
+// Texts that engines share beside the ones of the Store.
+const (
+	// ReadEnded lists at most $2 orders that ended before $1 (µs), the earliest first. It has the condition of the index
+	// orders_ended in it, or the index would not be used.
+	ReadEnded = `SELECT ` + OrderColumns + ` FROM orders WHERE ended_at > 0 AND ended_at < $1
+	ORDER BY ended_at LIMIT $2`
+	// ReadNeeds is the lowest schema level that can work with the database.
+	ReadNeeds = `SELECT value FROM meta WHERE name = 'needs'`
 )

@@ -2,14 +2,11 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
@@ -19,103 +16,69 @@ import (
 
 // Config is what a Store needs to know.
 type Config struct {
-	Dir        string                // the data folder; made with mode 0700 if it is not there
-	Publisher  orders.Publisher      // told of each committed change that has events, before its caller is; nil = nobody
-	Log        zerolog.Logger        // the zero Logger is silent
-	Registerer prometheus.Registerer // where doorbell_store_… is registered until Close; nil = nowhere
+	Engine   Engine
+	Sessions []Session // one committer each; the Store closes them
+
+	Publisher orders.Publisher        // told of each committed change that has events, before its caller is; nil = nobody
+	Groups    orders.GroupPublisher   // told of each committed group, before its callers are; nil = nobody
+	OutboxRow func(orders.Group) Step // makes the step that notes a group in the outbox; nil = there is none
+	Shared    orders.RestaurantCache  // second level of the restaurants' cache; nil = none
+
+	Log        zerolog.Logger
+	Registerer prometheus.Registerer  // where doorbell_store_… is registered until Close; nil = nowhere
+	Metrics    []prometheus.Collector // the engine's own, registered beside
 }
 
-// queueLength is how many changes may wait beyond those whose callers wait to put theirs on the queue. Four groups.
+// queueLength is how many changes of a committer may wait beyond those whose callers wait to put theirs on the queue.
+// Four groups.
 const queueLength = 4 * maxGroup
 
-// Store is the SQLite store of one process. Its methods may be called from any goroutine.
+// Store writes and reads orders on an engine. Its methods may be called from any goroutine.
 //
 // A write waits for Run to take it. When the caller's context ends before the answer, the caller gets Unavailable, and
 // the change may still be committed.
 type Store struct {
-	dir  string
-	log  zerolog.Logger
-	lock *os.File
-	m    *metrics
-
+	engine      Engine
+	m           *metrics
 	publisher   orders.Publisher
-	writer      *writer // owned by Run
-	readers     *sql.DB
-	checkpoints *sql.DB
-	reads       statementCache
+	committers  []*committer
+	seed        maphash.Seed // spreads the orders over the committers
 	restaurants *restaurantCache
+	shared      orders.RestaurantCache
 	unregister  func()
 
-	queue    chan *change
-	stopped  chan struct{} // closed when nothing on the queue will be written any more
-	stop     sync.Once     // closes stopped
-	running  atomic.Bool   // Run was called
-	ended    chan struct{} // closed by Run when it returns
-	written  atomic.Uint64 // groups committed, for the checkpoints
-	archives sync.Mutex    // one Archive at a time
-	close    sync.Once
+	stopped chan struct{} // closed when nothing on a queue will be written any more
+	stop    sync.Once     // closes stopped
+	running atomic.Bool   // Run was called
+	ended   chan struct{} // closed by Run when it returns
+	close   sync.Once
 }
 
-var _ orders.Store = (*Store)(nil)
-
-// Open locks the data folder, opens its database, and brings the schema up to date. It starts nothing: writes wait
-// for Run. It fails with a sentence for the operator when another process has the folder, or when the database needs a
-// newer program.
-func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
-	dir, err := makeFolder(cfg.Dir)
-	if err != nil {
-		return nil, err
-	}
+// New makes a Store. It starts nothing: writes wait for Run. When it fails, the sessions are closed.
+func New(cfg Config) (*Store, error) {
 	s := &Store{
-		dir: dir, log: cfg.Log, publisher: cfg.Publisher, restaurants: newRestaurantCache(), unregister: func() {},
-		queue: make(chan *change, queueLength), stopped: make(chan struct{}), ended: make(chan struct{}),
+		engine: cfg.Engine, publisher: cfg.Publisher, seed: maphash.MakeSeed(), restaurants: newRestaurantCache(),
+		shared: cfg.Shared, unregister: func() {}, stopped: make(chan struct{}), ended: make(chan struct{}),
 	}
-	s.m = newMetrics(func() int { return len(s.queue) })
-	if s.lock, err = lockDir(dir); err != nil {
-		return nil, err
+	s.m = newMetrics(s.Queued)
+	var box *outbox
+	if cfg.OutboxRow != nil || cfg.Groups != nil {
+		box = &outbox{row: cfg.OutboxRow, newRow: func() string { return newRow(s.engine.Now()) }, publisher: cfg.Groups}
 	}
-	defer func() {
-		if err != nil {
-			_ = s.Close()
-		}
-	}()
-	if err := s.openDatabase(ctx); err != nil {
-		return nil, fmt.Errorf("open %s: %w", filepath.Join(dir, DatabaseFile), err)
+	for _, session := range cfg.Sessions {
+		s.committers = append(s.committers, &committer{
+			session: session, fault: cfg.Engine.Fault, outbox: box, log: cfg.Log, m: s.m, queue: make(chan *change, queueLength),
+		})
 	}
-	if s.unregister, err = s.m.register(cfg.Registerer); err != nil {
-		s.unregister = func() {}
-		return nil, fmt.Errorf("register the store's metrics: %w", err)
+	undo, err := s.m.register(cfg.Registerer, cfg.Metrics)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("register the store's metrics: %w", err), s.Close())
 	}
+	s.unregister = undo
 	return s, nil
 }
 
-func (s *Store) openDatabase(ctx context.Context) error {
-	path := filepath.Join(s.dir, DatabaseFile)
-	if err := makeFile(path); err != nil {
-		return err
-	}
-	db, err := openWriter(path)
-	if err != nil {
-		return err
-	}
-	s.writer = &writer{db: db, log: s.log, m: s.m}
-	if err := migrate(ctx, db); err != nil {
-		return err
-	}
-	if err := s.writer.open(); err != nil {
-		return err
-	}
-	if s.readers, err = openReaders(path); err != nil {
-		return err
-	}
-	s.reads.db = s.readers
-	if s.checkpoints, err = openCheckpointer(path); err != nil {
-		return err
-	}
-	return s.readers.PingContext(ctx)
-}
-
-// Run writes until ctx ends. Then it commits what waits on the queue, and returns when every goroutine it started has
+// Run writes until ctx ends. Then it commits what waits on the queues, and returns when every goroutine it started has
 // ended; later writes answer Unavailable, reads go on until Close. It may be called once.
 func (s *Store) Run(ctx context.Context) error {
 	if !s.running.CompareAndSwap(false, true) {
@@ -123,51 +86,34 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 	defer close(s.ended)
 	var wg sync.WaitGroup
-	wg.Go(func() { s.write(ctx) })
-	wg.Go(func() { s.checkpoint(ctx) })
+	for _, c := range s.committers {
+		wg.Go(func() { c.run(ctx) })
+	}
 	wg.Wait()
+	s.refuse()
 	return nil
 }
 
-// write is the one goroutine that writes: it takes what is there, commits it, and looks again. While it waits for the
-// disk the next group gathers, so nobody waits for a clock.
-func (s *Store) write(ctx context.Context) {
-	defer s.refuse()
-	q := gatherer{held: map[string]struct{}{}}
-	for ctx.Err() == nil {
-		if s.writeNext(&q, s.queue) {
-			continue
-		}
-		select {
-		case c := <-s.queue:
-			q.late = append(q.late, c)
-		case <-ctx.Done():
-		}
+// Queued is how many changes wait for a transaction.
+func (s *Store) Queued() (n int) {
+	for _, c := range s.committers {
+		n += len(c.queue)
 	}
-	// What waits now is still committed, and what comes later is not, or a busy store would never end.
-	rest := make(chan *change, queueLength)
-	for range len(s.queue) {
-		rest <- <-s.queue
-	}
-	for s.writeNext(&q, rest) {
-	}
-}
-
-// writeNext writes a group of what is on the queue, and reports whether there was anything.
-func (s *Store) writeNext(q *gatherer, queue <-chan *change) bool {
-	g := q.gather(queue)
-	if len(g) == 0 {
-		return false
-	}
-	s.writer.write(g)
-	s.written.Add(1)
-	return true
+	return n
 }
 
 // refuse ends writing: whoever waits or comes later is told so.
 func (s *Store) refuse() { s.stop.Do(func() { close(s.stopped) }) }
 
-// submit puts a change on the queue.
+// committerOf is the one that writes all changes of what c is about, so that they stay in their order.
+func (s *Store) committerOf(c *change) *committer {
+	if len(s.committers) == 1 || c.lock == "" {
+		return s.committers[0]
+	}
+	return s.committers[maphash.String(s.seed, c.lock)%uint64(len(s.committers))]
+}
+
+// submit puts a change on its committer's queue.
 func (s *Store) submit(ctx context.Context, c *change) error {
 	select {
 	case <-s.stopped:
@@ -175,7 +121,7 @@ func (s *Store) submit(ctx context.Context, c *change) error {
 	default:
 	}
 	select {
-	case s.queue <- c:
+	case s.committerOf(c).queue <- c:
 		return nil
 	case <-s.stopped:
 		return unavailable(errStopped)
@@ -215,27 +161,35 @@ func (s *Store) Commit(ctx context.Context, c orders.Commit) error {
 	if err != nil {
 		return internal(err)
 	}
-	if p := s.publisher; p != nil && len(c.Events) > 0 {
-		ch.after = func(err error) {
-			if err == nil {
-				p.Publish(&c.Order, c.Events) // in the writer, so changes of one order are told in the order of their seq
-			}
-		}
+	if len(c.Events) > 0 {
+		c.Order.ChangeID = ch.mark // whoever is told may keep the order and change it
+		s.announce(ch, &c)
 	}
 	return s.do(ctx, ch)
 }
 
-// Now is this machine's clock, in UTC and microseconds: only one process uses the folder.
-func (s *Store) Now(context.Context) (time.Time, error) {
-	return time.Now().UTC().Truncate(time.Microsecond), nil
+// announce lets the committer tell of a change, so that changes of one order are told in the order of their seq.
+func (s *Store) announce(ch *change, c *orders.Commit) {
+	ch.tell = func(g *orders.Group) {
+		g.Orders = append(g.Orders, orders.Committed{Order: &c.Order, Events: c.Events})
+	}
+	if s.publisher == nil {
+		return
+	}
+	ch.after = func(err error) {
+		if err == nil {
+			s.publisher.Publish(&c.Order, c.Events)
+		}
+	}
 }
 
-// Ready writes a row and waits for its fsync: a full or broken disk answers Unavailable. Before Run it waits.
+// Ready writes a row and waits for its fsync: a full, broken or absent database answers Unavailable. Before Run it
+// waits.
 func (s *Store) Ready(ctx context.Context) error {
-	return s.do(ctx, newChange(step{markReady, []any{time.Now().UnixMicro()}}))
+	return s.do(ctx, newChange(Step{markReady, []any{s.engine.Now().UnixMicro()}}))
 }
 
-// Close ends the store and unlocks its folder. If Run runs, its context must have ended: Close waits for it.
+// Close ends the store and its sessions. If Run runs, its context must have ended: Close waits for it.
 func (s *Store) Close() (err error) {
 	s.close.Do(func() {
 		if s.running.Load() {
@@ -243,20 +197,10 @@ func (s *Store) Close() (err error) {
 		}
 		s.refuse()
 		s.unregister()
-		s.reads.close()
-		if s.writer != nil {
-			s.writer.close()
-			err = errors.Join(err, s.writer.db.Close())
-		}
-		for _, db := range []*sql.DB{s.readers, s.checkpoints} {
-			if db != nil {
-				err = errors.Join(err, db.Close())
-			}
+		for _, c := range s.committers {
+			err = errors.Join(err, c.session.Close())
 		}
 		s.restaurants.close()
-		if s.lock != nil {
-			err = errors.Join(err, s.lock.Close()) // last: from here on the folder may be somebody else's
-		}
 	})
 	return err
 }

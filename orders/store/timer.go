@@ -2,17 +2,16 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"time"
 )
 
 // Due implements [orders.Store]. It reads the timers themselves, so it costs what is due and not what waits.
 func (s *Store) Due(ctx context.Context, now time.Time, limit int) (ids []string, next time.Time, err error) {
-	limit = pageSizeOf(limit)
-	err = s.reads.each(ctx, readTimers, []any{limit + 1}, func(r *sql.Rows) error {
+	limit = PageSize(limit)
+	err = s.engine.Each(ctx, readTimers, []any{limit + 1}, func(scan Scan) error {
 		var id string
 		var due int64
-		switch err := r.Scan(&id, &due); {
+		switch err := scan(&id, &due); {
 		case err != nil:
 			return err
 		case !next.IsZero(): // the row behind next
@@ -24,7 +23,7 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) (ids []string
 		return nil
 	})
 	if err != nil {
-		return nil, time.Time{}, told(sqliteFault, err)
+		return nil, time.Time{}, s.Told(err)
 	}
 	return ids, next, nil
 }
