@@ -32,6 +32,12 @@ type Config struct {
 	Source Source
 	// Recent answers what many ask at once, instead of Source; nil = nobody does.
 	Recent Recent
+	// Follow has the bus bring the positions of an order, or no more; nil = it brings them all. It must not block.
+	Follow func(orderID string, on bool)
+	// Last is the last position of an order, if it may still be seen; nil = nobody knows.
+	Last func(ctx context.Context, orderID string) (p Position, ok bool)
+	// LocationEvery is how soon behind one position of an order the next may be told; 0 = at once.
+	LocationEvery time.Duration
 	// Now is the clock by which it is decided who may still see an order; nil = this machine's.
 	Now func() time.Time
 	// View is an order as JSON, as this role may see it now. It may be called from any goroutine.

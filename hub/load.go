@@ -69,6 +69,7 @@ func (s *Session) loadOrder(ctx context.Context, sub *sub) error {
 	}
 	sub.last = m.Seq
 	if s.push(entry{m, sub}) {
+		sub.carriedBy(&snap.own)
 		s.caughtUp(sub, heard)
 	}
 	return nil
@@ -80,7 +81,7 @@ func noLonger() error { return orders.Errorf(orders.NotFound, "no longer this ca
 // what the client has, or are too many for anything but a stream. heard is the highest seq heard of before the call.
 func (s *Session) replayEvents(ctx context.Context, sub *sub, after, heard int64) (done bool, err error) {
 	id := sub.topic.name.ID
-	events, err := s.hub.events(ctx, id, s.Caller(), after, heard)
+	own, events, err := s.hub.events(ctx, id, s.Caller(), after, heard)
 	if err != nil {
 		return false, err
 	}
@@ -98,6 +99,7 @@ func (s *Session) replayEvents(ctx context.Context, sub *sub, after, heard int64
 		list = append(list, &Message{Frame: frame, Event: e, Order: id, Seq: e.Seq})
 		n++
 	}
+	s.hub.follow(sub.topic, &own)
 	s.hub.m.replayed.Add(float64(n))
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,6 +117,7 @@ func (s *Session) replayEvents(ctx context.Context, sub *sub, after, heard int64
 		s.want(sub) // the rest when this is written
 		return true, nil
 	}
+	sub.carriedBy(&own)
 	s.caughtUp(sub, heard)
 	return true, nil
 }
@@ -319,7 +322,7 @@ func (s *Session) readAgain(ctx context.Context, board wire.Topic, id string, u 
 		return u.snapshot(board, s.Caller().Role), nil
 	}
 	view := s.hub.cfg.View(o, s.Caller().Role, time.Now())
-	return &Message{Frame: wire.AppendSnapshot(nil, topic, &board, o.Seq, view), Order: id, Seq: o.Seq}, nil
+	return &Message{Frame: wire.AppendSnapshot(nil, topic, &board, o.Seq, view, nil), Order: id, Seq: o.Seq}, nil
 }
 
 // queueAgain queues what readAgain found, unless a live event was faster. It reports whether to go on.

@@ -54,11 +54,12 @@ func (h *Hub) Deliver(c Change) {
 
 	if t := h.topic(wire.OrderTopic(own.ID)); t != nil {
 		msgs := u.shownOn(wire.Topic{})
+		h.follow(t, own)
 		for _, s := range t.heard(last) {
 			if handover && s.session.lost(s, own) {
 				continue
 			}
-			s.session.offer(s, msgs)
+			s.session.offer(s, msgs, own)
 			if !own.EndedAt.IsZero() {
 				s.session.endWith(*own)
 			}
@@ -124,7 +125,7 @@ func (u *update) snapshot(board wire.Topic, role orders.Role) *Message {
 	if m == nil {
 		view := u.hub.cfg.View(u.Order, role, time.Now())
 		m = &Message{
-			Frame: wire.AppendSnapshot(nil, wire.OrderTopic(u.Own.ID), &board, u.Order.Seq, view),
+			Frame: wire.AppendSnapshot(nil, wire.OrderTopic(u.Own.ID), &board, u.Order.Seq, view, nil),
 			At:    u.At, Order: u.Own.ID, Seq: u.Order.Seq,
 		}
 		if u.snapshots == nil {
@@ -180,7 +181,7 @@ func (u *update) takeFrom(name wire.Topic) {
 }
 
 // offer queues an order's events for a watcher, as far as it has not got them. A gap is filled by a load.
-func (s *Session) offer(sub *sub, events []*Message) {
+func (s *Session) offer(sub *sub, events []*Message, own *orders.Ownership) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range events {
@@ -196,6 +197,9 @@ func (s *Session) offer(sub *sub, events []*Message) {
 			sub.last = m.Seq
 			s.push(entry{m, sub})
 		}
+	}
+	if sub.live && sub.last == own.Seq {
+		sub.carriedBy(own)
 	}
 }
 

@@ -70,9 +70,12 @@ func (s *Session) take(b *batch) (n int, ping bool, load *sub) {
 		}
 		n++
 	}
+	if n == len(s.queue) {
+		n = s.takeLatest(b, n)
+	}
 	if n > 0 {
 		s.queued -= bytes
-		if s.queue = s.queue[n:]; len(s.queue) == 0 {
+		if s.queue = s.queue[min(n, len(s.queue)):]; len(s.queue) == 0 {
 			s.inline = [inlineMsgs]entry{} // keeps no message alive
 			s.queue = s.inline[:0]
 		}

@@ -42,25 +42,21 @@ func (h *Hub) ownership(ctx context.Context, id string, by orders.Caller, seen i
 	return own, err
 }
 
-// events gets what follows a seq, at least as far as heard where the database is, and at most one more than maxReplay.
-// NotFound where the caller may not see the order any more.
-func (h *Hub) events(ctx context.Context, id string, by orders.Caller, after, heard int64) ([]orders.Event, error) {
-	if by.Role != orders.RoleCourier {
-		if r := h.cfg.Recent; r != nil {
-			if own, events, ok := r.Events(ctx, id, after); ok && own.Seq >= heard {
-				return events, nil
-			}
+// events gets what follows a seq, at least as far as heard where the database is, at most one more than maxReplay, and
+// the order's ownership as it is behind them. NotFound where the caller may not see the order any more: a courier may
+// have been replaced since the watch began, by one of these very events.
+func (h *Hub) events(ctx context.Context, id string, by orders.Caller, after, heard int64) (own orders.Ownership, events []orders.Event, err error) {
+	if r := h.cfg.Recent; r != nil && by.Role != orders.RoleCourier {
+		if own, events, ok := r.Events(ctx, id, after); ok && own.Seq >= heard {
+			return own, events, nil
 		}
-		return h.cfg.Source.Events(ctx, id, after, maxReplay+1)
 	}
-	events, err := h.cfg.Source.Events(ctx, id, after, maxReplay+1)
-	if err != nil {
-		return nil, err
+	if events, err = h.cfg.Source.Events(ctx, id, after, maxReplay+1); err != nil {
+		return own, nil, err
 	}
-	// The courier may have been replaced since the watch began, by one of these very events. Read behind them.
-	own, err := h.cfg.Source.Ownership(ctx, id)
-	if err == nil && !own.VisibleTo(by, h.now()) {
+	own, err = h.cfg.Source.Ownership(ctx, id)
+	if err == nil && by.Role == orders.RoleCourier && !own.VisibleTo(by, h.now()) {
 		err = noLonger()
 	}
-	return events, err
+	return own, events, err
 }

@@ -107,7 +107,8 @@ func (s *Session) Watch(ctx context.Context, t wire.Topic, after int64) error {
 		return err
 	}
 	s.endWith(own)
-	s.begin(sub, own.Seq)
+	s.hub.follow(sub.topic, &own)
+	s.begin(sub, &own)
 	return nil
 }
 
@@ -167,9 +168,10 @@ func (s *Session) join(t wire.Topic, after int64) (*sub, error) {
 	return sub, nil
 }
 
-// begin tells a watch that nothing was missed, or has it loaded. A client that has seen more than is stored (seq) cannot
+// begin tells a watch that nothing was missed, or has it loaded. A client that has seen more than is stored cannot
 // have: it gets a snapshot.
-func (s *Session) begin(sub *sub, seq int64) {
+func (s *Session) begin(sub *sub, own *orders.Ownership) {
+	seq := own.Seq
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if sub.gone || s.ended {
@@ -182,6 +184,7 @@ func (s *Session) begin(sub *sub, seq int64) {
 		}
 	case after == seq && after > 0 && sub.missed <= seq:
 		sub.live, sub.last = true, seq
+		sub.carriedBy(own)
 		sub.sent = max(sub.sent, seq) // the client has it: it may acknowledge it
 		if !s.replay {
 			s.push(entry{m: &Message{Frame: wire.AppendCurrent(nil, sub.topic.name, seq)}})

@@ -46,6 +46,7 @@ type Session struct {
 	subs    map[wire.Topic]*sub
 	queue   []entry // status messages and replies waiting, oldest first; bounded by bytes, see queueLimit
 	queued  int     // bytes in queue
+	fresh   []*sub  // watches of which a position or an arrival waits
 	todo    []*sub  // watches that wait for their load, oldest first
 	writing bool    // the pump is running; it alone writes to the connection
 	ping    bool    // the pump is to ask for a sign of life
@@ -134,7 +135,7 @@ func (s *Session) End(e Ending) {
 	s.ended = true
 	subs := s.subs
 	s.subs = nil
-	s.queue, s.queued, s.todo = nil, 0, nil
+	s.queue, s.queued, s.todo, s.fresh = nil, 0, nil, nil
 	s.inline = [inlineMsgs]entry{} // keeps no message alive
 	s.giveSlack()
 	written, thrown := s.written, s.thrown

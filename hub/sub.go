@@ -20,6 +20,11 @@ type sub struct {
 
 	sentAt time.Time // of an order: when sent was committed; zero where it was read, or acknowledged already
 
+	courier  string   // of an order: who carries it, as the client was told last; "" = nobody
+	open     bool     // and whether the courier's point may be seen
+	location *Message // the latest that waits; nil = none
+	eta      *Message // likewise
+
 	board *board // of a board; nil for an order
 }
 

@@ -28,6 +28,10 @@ type topic struct {
 
 	doubted bool // of an order: the next load asks the database
 
+	followed   bool    // of an order: the bus brings its positions
+	followedAt int64   // by what was heard at this seq
+	position   *latest // of an order: what was told of its courier; nil = nothing yet
+
 	loadMu sync.Mutex               // one load at a time
 	loaded atomic.Pointer[snapshot] // what the last load read, for others that ask soon; see kept
 }
@@ -35,6 +39,7 @@ type topic struct {
 // snapshot is an order as it was read, encoded once per role.
 type snapshot struct {
 	own    orders.Ownership
+	at     *Position // where its courier was last; nil = not known, or not to be seen
 	readAt time.Time
 	order  orders.Order
 	mu     sync.Mutex // guards the following
@@ -79,6 +84,9 @@ func (h *Hub) part(s *sub) {
 	t.subs = left
 	t.dead = len(left) == 0
 	dead := t.dead
+	if dead {
+		h.unfollow(t)
+	}
 	t.mu.Unlock()
 	if !dead {
 		return
@@ -143,6 +151,8 @@ func (h *Hub) load(ctx context.Context, t *topic, atLeast int64) (*snapshot, err
 		return nil, err
 	}
 	l := newSnapshot(o, now)
+	h.follow(t, &l.own)
+	l.at = h.lastPosition(ctx, &l.own)
 	if len(t.heard(o.Seq)) > 1 { // for the others; a topic with one watcher keeps nothing
 		if t.loaded.Swap(l) == nil {
 			h.kept.add(t)
@@ -207,7 +217,7 @@ func (s *snapshot) message(h *Hub, role orders.Role) *Message {
 	if m == nil {
 		view := h.cfg.View(&s.order, role, s.readAt)
 		m = &Message{
-			Frame: wire.AppendSnapshot(nil, wire.OrderTopic(s.order.ID), nil, s.order.Seq, view),
+			Frame: wire.AppendSnapshot(nil, wire.OrderTopic(s.order.ID), nil, s.order.Seq, view, s.at.seenBy(role)),
 			Order: s.order.ID, Seq: s.order.Seq,
 		}
 		s.frames[role] = m

@@ -19,6 +19,7 @@ const (
 	dialTimeout = 500 * time.Millisecond
 	ioTimeout   = time.Second
 	poolSize    = 64               // connections of a node to one Redis, pub/sub aside: a publisher each is the most
+	dialsAtOnce = 4                // of them; who waits for one takes any that comes free
 	idleTimeout = 5 * time.Minute  // connections from a burst
 	topologyAge = 10 * time.Second // of what is known of a Cluster, where nothing said MOVED
 )
@@ -41,7 +42,7 @@ func (a address) open(on connected) redis.UniversalClient {
 			Addrs: a.hosts, Username: a.user, Password: a.password, TLSConfig: secure, OnConnect: on, Protocol: 2,
 			MaxRetries: -1, MaxRedirects: 2, MinRetryBackoff: 10 * time.Millisecond, MaxRetryBackoff: 50 * time.Millisecond,
 			DialTimeout: dialTimeout, DialerRetries: 1, ReadTimeout: ioTimeout, WriteTimeout: ioTimeout, PoolTimeout: ioTimeout,
-			ContextTimeoutEnabled: true, PoolSize: poolSize, PipelinePoolSize: -1, ConnMaxIdleTime: idleTimeout,
+			ContextTimeoutEnabled: true, PoolSize: poolSize, MaxConcurrentDials: dialsAtOnce, PipelinePoolSize: -1, ConnMaxIdleTime: idleTimeout,
 			ClusterStateReloadInterval: topologyAge, FailingTimeoutSeconds: 1, DisableIdentity: true, MaintNotificationsConfig: off,
 		})
 	case sentinel:
@@ -50,7 +51,7 @@ func (a address) open(on connected) redis.UniversalClient {
 			Username: a.user, Password: a.password, DB: a.db, TLSConfig: secure, OnConnect: on, Protocol: 2,
 			MaxRetries: -1, MinRetryBackoff: -1, MaxRetryBackoff: -1,
 			DialTimeout: dialTimeout, DialerRetries: 1, ReadTimeout: ioTimeout, WriteTimeout: ioTimeout, PoolTimeout: ioTimeout,
-			ContextTimeoutEnabled: true, PoolSize: poolSize, PipelinePoolSize: -1, ConnMaxIdleTime: idleTimeout,
+			ContextTimeoutEnabled: true, PoolSize: poolSize, MaxConcurrentDials: dialsAtOnce, PipelinePoolSize: -1, ConnMaxIdleTime: idleTimeout,
 			DisableIdentity: true,
 		})
 	}
@@ -58,7 +59,7 @@ func (a address) open(on connected) redis.UniversalClient {
 		Addr: a.hosts[0], Username: a.user, Password: a.password, DB: a.db, TLSConfig: secure, OnConnect: on, Protocol: 2,
 		MaxRetries: -1, MinRetryBackoff: -1, MaxRetryBackoff: -1,
 		DialTimeout: dialTimeout, DialerRetries: 1, ReadTimeout: ioTimeout, WriteTimeout: ioTimeout, PoolTimeout: ioTimeout,
-		ContextTimeoutEnabled: true, PoolSize: poolSize, PipelinePoolSize: -1, ConnMaxIdleTime: idleTimeout,
+		ContextTimeoutEnabled: true, PoolSize: poolSize, MaxConcurrentDials: dialsAtOnce, PipelinePoolSize: -1, ConnMaxIdleTime: idleTimeout,
 		DisableIdentity: true, MaintNotificationsConfig: off,
 	})
 }

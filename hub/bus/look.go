@@ -95,7 +95,7 @@ var (
 // look looks once, does what is to be done, and returns when to look again.
 func (r *Redis) look(ctx context.Context) (next time.Duration) {
 	v, err := r.view(ctx)
-	if errors.Is(err, errReplica) {
+	if err != nil {
 		_ = r.looking.probe.Close() // with the next comes another look-up of the address
 		r.looking.probe = nil
 	}

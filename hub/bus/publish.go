@@ -155,6 +155,7 @@ func (r *Redis) count(answer int64, err error, p *parcel) {
 	switch {
 	case err != nil:
 		r.m.failed.Inc()
+		r.log.Debug().Err(err).Msg("a message could not be published")
 		if redis.HasErrorPrefix(err, "") { // Redis answered, so it may not be what it should be
 			r.poke()
 		}

@@ -24,11 +24,23 @@ func TestRedis_AllNodesHearAll(t *testing.T) {
 			waitBegun(t, a, a, b)
 			compares := get(b, func() int { return b.compares })
 			ids := place(store, a.bus, 200)
-			for range 2000 {
-				store.change(a.bus, ids[store.made%len(ids)], nil)
+			for i := range 2000 {
+				wait(t, patience, "room in the queue", func() bool { return a.bus.Waiting() < 100 })
+				store.change(a.bus, ids[i%len(ids)], nil)
 			}
 			for _, n := range []*node{a, b} {
 				wait(t, patience, "everything to be heard", n.whole)
+			}
+			wait(t, patience, "the outbox to be marked", func() bool { return store.unpublished() == 0 })
+			check(t, a, b)
+			if store.renewals() != 1 {
+				t.Errorf("%d generations begun, want 1", store.renewals())
+			}
+			if swept := counted(t, a.reg, "doorbell_bus_published_total", "swept"); swept > 0 {
+				t.Logf("the machine was so slow that the outbox published %v orders", swept)
+				return
+			}
+			for _, n := range []*node{a, b} {
 				if n.gaps > 0 || n.repeats > 0 {
 					t.Errorf("%d gaps and %d repeats", n.gaps, n.repeats)
 				}
@@ -36,7 +48,6 @@ func TestRedis_AllNodesHearAll(t *testing.T) {
 			if b.compares != compares {
 				t.Errorf("the database was asked %d times", b.compares-compares)
 			}
-			wait(t, patience, "the outbox to be marked", func() bool { return store.unpublished() == 0 })
 			for _, what := range []string{"failed", "refused", "dropped"} {
 				if v := counted(t, a.reg, "doorbell_bus_"+what+"_total"); v > 0 {
 					t.Errorf("%v %s", v, what)
@@ -45,10 +56,6 @@ func TestRedis_AllNodesHearAll(t *testing.T) {
 			if err := b.bus.Ready(); err != nil {
 				t.Error(err)
 			}
-			if store.renewals() != 1 {
-				t.Errorf("%d generations begun, want 1", store.renewals())
-			}
-			check(t, a, b)
 		})
 	}
 }

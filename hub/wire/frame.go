@@ -46,13 +46,28 @@ func AppendError(b []byte, id *int64, topic string, kind orders.Kind, detail str
 	return append(b, "}\n"...)
 }
 
-// AppendSnapshot writes the whole of an order as a role may see it. order is JSON.
-func AppendSnapshot(b []byte, t Topic, board *Topic, seq int64, order []byte) []byte {
+// AppendSnapshot writes the whole of an order as a role may see it, and where its courier was last. order and location
+// are JSON, location nil where there is nothing to see.
+func AppendSnapshot(b []byte, t Topic, board *Topic, seq int64, order, location []byte) []byte {
 	b = appendHead(b, OpSnapshot, t, board)
 	b = append(b, `,"seq":`...)
 	b = strconv.AppendInt(b, seq, 10)
 	b = append(b, `,"order":`...)
 	b = append(b, order...)
+	if location != nil {
+		b = append(b, `,"location":`...)
+		b = append(b, location...)
+	}
+	return append(b, "}\n"...)
+}
+
+// AppendLatest writes a position (OpLocation) or an arrival (OpETA) of an order. value is JSON.
+func AppendLatest(b []byte, op Op, t Topic, value []byte) []byte {
+	b = appendHead(b, op, t, nil)
+	b = append(b, `,"`...)
+	b = append(b, op...)
+	b = append(b, `":`...)
+	b = append(b, value...)
 	return append(b, "}\n"...)
 }
 

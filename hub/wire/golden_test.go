@@ -50,11 +50,11 @@ var hubFrames = map[string]struct {
 		wire.Frame{Op: wire.OpError, Kind: orders.Invalid, Detail: `unknown field "a\"b"`},
 	},
 	"snapshot": {
-		wire.AppendSnapshot(nil, ord1, nil, 5, []byte(order)),
+		wire.AppendSnapshot(nil, ord1, nil, 5, []byte(order), nil),
 		wire.Frame{Op: wire.OpSnapshot, Topic: "order/ord_1", Seq: 5, Order: []byte(order)},
 	},
 	"snapshot_on_board": {
-		wire.AppendSnapshot(nil, ord1, &res1, 5, []byte(order)),
+		wire.AppendSnapshot(nil, ord1, &res1, 5, []byte(order), nil),
 		wire.Frame{Op: wire.OpSnapshot, Topic: "order/ord_1", Board: "restaurant/res_1", Seq: 5, Order: []byte(order)},
 	},
 	"board": {

@@ -101,7 +101,8 @@ func (c *Stream) endingOfContext() hub.Ending {
 	return hub.Left
 }
 
-// Write sends events. What has no event in it is for sockets only, but for the word that the order is gone.
+// Write sends events, positions and arrivals. What else there is is for sockets only, but for the word that the order is
+// gone.
 func (c *Stream) Write(batch []*hub.Message) error {
 	var b []byte
 	ended := false
@@ -111,6 +112,8 @@ func (c *Stream) Write(batch []*hub.Message) error {
 			b = fmt.Appendf(b, "id: %d\nevent: %s\ndata: %s\n\n", e.Seq, e.Type, e.Envelope)
 			c.note(e)
 			ended = c.stopAt > 0 && e.Seq >= c.stopAt
+		case m.Latest != "": // no id: it is nothing to come back to
+			b = fmt.Appendf(b, "event: %s\ndata: %s\n\n", m.Latest, m.Value)
 		case m.Gone:
 			b = append(b, "event: gone\ndata: {}\n\n"...)
 			ended = true
