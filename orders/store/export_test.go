@@ -8,7 +8,7 @@ var (
 	ReadTimers   = readTimers
 	ReadEvents   = readEvents
 	ReadOrder    = readOrder
-	DropKeysText = dropKeys.Text()
+	DropKeysText = DropKeys.Text()
 )
 
 // ListText is the text of a list's page behind before.

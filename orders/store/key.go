@@ -21,7 +21,7 @@ func (s *Store) Key(ctx context.Context, scope, key string) (orders.KeyRecord, e
 
 // DropKeys implements [orders.Store].
 func (s *Store) DropKeys(ctx context.Context, t time.Time, limit int) (int, error) {
-	c := newChange(Step{dropKeys, []any{micros(t), int64(PageSize(limit))}})
+	c := newChange(Step{DropKeys, []any{micros(t), int64(PageSize(limit))}})
 	c.lock = "dropKeys"
 	if err := s.do(ctx, c); err != nil {
 		return 0, err

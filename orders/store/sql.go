@@ -18,7 +18,7 @@ const (
 	setTimer
 	dropTimer
 
-	dropKeys
+	DropKeys // $1: made before, µs; $2: at most so many. An engine may have a text of its own for it
 	addRestaurant
 	setRestaurant
 	revoke
@@ -75,7 +75,7 @@ var texts = [Statements]string{
 	ON CONFLICT (order_id) DO UPDATE SET due_at = excluded.due_at`,
 	dropTimer: `DELETE FROM timers WHERE order_id = $1` + ifWon,
 
-	dropKeys: `DELETE FROM idempotency WHERE (scope, key) IN
+	DropKeys: `DELETE FROM idempotency WHERE (scope, key) IN
 	(SELECT scope, key FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2)`,
 	addRestaurant: `INSERT INTO restaurants (id, change_id, version, updated_at, doc) VALUES ($1, $2, $3, $4, $5)
 	ON CONFLICT (id) DO NOTHING`,

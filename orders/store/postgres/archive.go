@@ -44,7 +44,7 @@ func (s *Store) Archive(ctx context.Context, t time.Time, limit int) (n int, err
 	days, err := partitionDays(ctx, l)
 	for _, day := range days {
 		end := day.AddDate(0, 0, 1)
-		if err != nil || n >= limit || !end.Before(t) {
+		if err != nil || n >= limit || end.After(t) {
 			break
 		}
 		moved, whole := 0, false

@@ -132,6 +132,12 @@ func settings(u use, node string) map[string]string {
 		"tcp_user_timeout":        "5000",
 	}
 	switch u {
+	case forReads, forWrites:
+		// Every text of the store follows an index, in its order. Postgres would now and then know better, by statistics
+		// of tables that fill and empty faster than it counts.
+		all["enable_seqscan"], all["enable_sort"] = "off", "off"
+	}
+	switch u {
 	case forWrites:
 		// The write path's statements touch one row each, whatever their arguments. Planning them anew for each row
 		// would take longer than running them.

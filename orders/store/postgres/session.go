@@ -30,10 +30,18 @@ type session struct {
 
 type brokenCommit struct{ made bool }
 
+// dropKeysText is plain about how to find the rows: of the shared text Postgres would make a walk through the whole
+// table, since it does not know how small the limit is.
+const dropKeysText = `DELETE FROM idempotency WHERE ctid = ANY (ARRAY
+	(SELECT ctid FROM idempotency WHERE created_at < $1 ORDER BY created_at LIMIT $2))`
+
 // text is the SQL of a statement, this engine's own included.
 func text(s store.Statement) string {
-	if s == addOutbox {
+	switch s {
+	case addOutbox:
 		return addOutboxText
+	case store.DropKeys:
+		return dropKeysText
 	}
 	return s.Text()
 }
