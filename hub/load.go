@@ -134,13 +134,13 @@ func (s *Session) caughtUp(sub *sub, heard int64) {
 	sub.live = true
 }
 
-// boardQuery is what a board shows: running orders, and of a courier what it carries back.
-func boardQuery(t wire.Topic, cursor string, now time.Time) orders.Query {
-	q := orders.Query{Cursor: cursor}
+// boardQuery is what a board shows: what has not ended, or is on its way back.
+func boardQuery(t wire.Topic, cursor string) orders.Query {
+	q := orders.Query{Cursor: cursor, Running: true}
 	if t.Kind == wire.TopicRestaurant {
-		q.Restaurants, q.Running = []string{t.ID}, true
+		q.Restaurants = []string{t.ID}
 	} else {
-		q.Courier, q.CourierSince = t.ID, now // of those that have ended, only what is on its way back
+		q.Courier = t.ID
 	}
 	return q
 }
@@ -208,7 +208,7 @@ func (s *Session) loadBoard(ctx context.Context, sub *sub) error {
 func (s *Session) readPage(ctx context.Context, t wire.Topic, cursor string, role orders.Role) (page []orders.Order, views [][]byte, next string, err error) {
 	for limit := pageOrders; ; {
 		now := time.Now()
-		q := boardQuery(t, cursor, now)
+		q := boardQuery(t, cursor)
 		q.Limit = limit
 		if page, next, err = s.hub.cfg.Source.List(ctx, q); err != nil {
 			return nil, nil, "", err

@@ -106,19 +106,17 @@ func TestOnlyTheLatestPositionIsTold(t *testing.T) {
 			synctest.Wait()
 			x.forget()
 		}
-		for i := range 5 { // one every 500 ms
+		for i := range 5 {
 			w.hub.Locate(at(id, "cou_1", fmt.Sprint(i)))
-			time.Sleep(500 * time.Millisecond)
+			time.Sleep(450 * time.Millisecond)
 		}
-		c.told(`{"lat":"0"}`, `{"lat":"3"}`)
-		time.Sleep(2 * time.Second)
-		c.told(`{"lat":"4"}`)
+		c.told(`{"lat":"0"}`, `{"lat":"4"}`)
 
 		slow.stall()
 		time.Sleep(2 * time.Second)
 		for i := range 4 {
 			w.hub.Locate(at(id, "cou_1", fmt.Sprint("late ", i)))
-			time.Sleep(2 * time.Second)
+			time.Sleep(2100 * time.Millisecond)
 		}
 		slow.forget()
 		slow.resume()

@@ -449,7 +449,6 @@ func (s *story) knowsAll(p *person) {
 			}
 			r, shown := rows[id]
 			switch {
-			case on && !shown && o.Status.Final() && b.Kind == wire.TopicRestaurant: // see boardQuery
 			case on && (!shown || r.Seq != o.Seq):
 				s.Errorf("%s shows %s at %d (%v), is at %d", b, id, r.Seq, shown, o.Seq)
 			case !on && shown && r.on():

@@ -104,7 +104,7 @@ type Query struct {
 	CourierSince time.Time
 	Status       Status
 	UpdatedAfter time.Time // exclusive
-	Running      bool      // not final only
+	Running      bool      // only what has not ended, or is on its way back
 	Cursor       string    // as a page before returned it
 	Limit        int
 }

@@ -283,7 +283,7 @@ func sameDefault(f *pflag.Flag, text string) bool {
 		d, err := time.ParseDuration(text)
 		return err == nil && d.String() == f.DefValue
 	case "stringSlice":
-		return f.DefValue == "[]" && text == "none"
+		return f.DefValue == "[]" && text == "none" || f.DefValue == "["+text+"]"
 	case "string":
 		if f.DefValue == "" { // what an empty value means may stand there
 			return !slices.Contains([]string{"''", `""`}, text)

@@ -61,7 +61,7 @@ func filterOf(q orders.Query, before string) filter {
 		f.terms = append(f.terms, `shown_to_merchant = 1`)
 	}
 	if q.Running {
-		f.terms = append(f.terms, `ended_at = 0`)
+		f.terms = append(f.terms, `(ended_at = 0 OR is_returning = 1)`)
 	}
 	if q.Status != "" {
 		f.add(`status = $%d`, string(q.Status))

@@ -30,8 +30,9 @@ CREATE TABLE orders (
 CREATE INDEX orders_customer ON orders (customer_id, id);
 CREATE INDEX orders_restaurant ON orders (restaurant_id, id);
 CREATE INDEX orders_courier ON orders (courier_id, id) WHERE courier_id <> '';
-CREATE INDEX orders_restaurant_running ON orders (restaurant_id, id) WHERE ended_at = 0;
-CREATE INDEX orders_courier_running ON orders (courier_id, id) WHERE courier_id <> '' AND ended_at = 0;
+CREATE INDEX orders_restaurant_running ON orders (restaurant_id, id) WHERE ended_at = 0 OR is_returning = 1;
+CREATE INDEX orders_courier_running ON orders (courier_id, id)
+	WHERE courier_id <> '' AND (ended_at = 0 OR is_returning = 1);
 -- Not by status, unlike SQLite's: a column in any index makes each change of it write to all of them, and the status
 -- changes all the time.
 CREATE INDEX orders_unpaid ON orders (customer_id) WHERE payment_status = 'UNPAID';
