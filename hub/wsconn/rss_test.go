@@ -83,11 +83,13 @@ type serve struct {
 	stop        func()
 }
 
-func startServe(b testing.TB, bin, data string) *serve {
+func startServe(b testing.TB, bin, data string, flags ...string) *serve {
 	b.Helper()
 	admin := freeAddr(b)
-	cmd := exec.Command(bin, "serve", "--listen", "127.0.0.1:0", "--admin", admin, "--data", data,
-		"--jwt-secret-file", filepath.Join(data, "key"), "--customer-rate", "0", "--unpaid-orders", "0", "--drain", "1s")
+	cmd := exec.Command(bin, append([]string{
+		"serve", "--listen", "127.0.0.1:0", "--admin", admin, "--data", data,
+		"--jwt-secret-file", filepath.Join(data, "key"), "--customer-rate", "0", "--unpaid-orders", "0", "--drain", "1s",
+	}, flags...)...)
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		b.Fatal(err)

@@ -31,10 +31,22 @@ type rig struct {
 	b      *testing.B
 	secret []byte
 	lines  []string // "token topic" per order
+	hubs   []string // addresses that take live sockets
 	http   *http.Client
 }
 
 func newRig(b *testing.B, n int) *rig {
+	b.Helper()
+	data := b.TempDir()
+	r := emptyRig(b, data)
+	r.serve = startServe(b, program(b), data)
+	r.hubs = []string{r.addr}
+	r.lines = placeOrders(b, r.addr, r.secret, n)
+	return r
+}
+
+// program is the program that is measured.
+func program(b *testing.B) string {
 	b.Helper()
 	bin := os.Getenv("DOORBELL_BIN")
 	if bin == "" {
@@ -43,13 +55,15 @@ func newRig(b *testing.B, n int) *rig {
 			b.Fatalf("%v\n%s", err, out)
 		}
 	}
-	data := b.TempDir()
+	return bin
+}
+
+func emptyRig(b *testing.B, data string) *rig {
+	b.Helper()
 	r := &rig{b: b, secret: bytes.Repeat([]byte("k"), auth.MinSecret), http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}}
 	if err := os.WriteFile(filepath.Join(data, "key"), r.secret, 0o600); err != nil {
 		b.Fatal(err)
 	}
-	r.serve = startServe(b, bin, data)
-	r.lines = placeOrders(b, r.addr, r.secret, n)
 	b.Cleanup(r.http.CloseIdleConnections)
 	return r
 }
@@ -89,10 +103,10 @@ func (r *rig) post(token, path, body string) error {
 
 // watch opens a socket for a line, resumed after a seq, and returns once it has its first answer. heard is called with
 // every event's seq after that.
-func (r *rig) watch(line string, after int64, heard func(seq int64)) (*raw, error) {
+func (r *rig) watch(addr, line string, after int64, heard func(seq int64)) (*raw, error) {
 	token, topic, _ := strings.Cut(line, " ")
 	ask := text(fmt.Sprintf(`{"op":"watch","topics":[{"topic":"%s","after":%d}]}`, topic, after))
-	c, _, err := dialRaw(r.addr, token, ask)
+	c, _, err := dialRaw(addr, token, ask)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +166,7 @@ func (r *rig) connect(lines []string, after int64, heard func(i int, seq int64))
 			if heard != nil {
 				tell = func(seq int64) { heard(i, seq) }
 			}
-			out[i], err = r.watch(line, after, tell)
+			out[i], err = r.watch(r.hubs[i%len(r.hubs)], line, after, tell)
 			return err
 		})
 	}
@@ -178,9 +192,11 @@ func report(b *testing.B, name string, took []time.Duration) {
 
 // BenchmarkStatusToSocket changes orders through REST at 600/s on an open-loop schedule, each change fsynced, with
 // 10,000 sockets open, and measures from the moment a change was to be sent until its socket heard of it.
-func BenchmarkStatusToSocket(b *testing.B) {
+func BenchmarkStatusToSocket(b *testing.B) { newRig(b, sockets).statusToSocket() }
+
+func (r *rig) statusToSocket() {
 	const rate, seconds = 600, 10
-	r := newRig(b, sockets)
+	b := r.b
 	payment := r.token(orders.RolePayment, "pay_1")
 	planned := make([]atomic.Int64, sockets) // when a change was to be sent, ns since start
 	took := make(chan time.Duration, sockets)

@@ -20,7 +20,7 @@ func PageSize(limit int) int {
 // Events implements [orders.Store].
 func (s *Store) Events(ctx context.Context, orderID string, after int64, limit int) ([]orders.Event, error) {
 	var out []orders.Event
-	err := s.engine.Each(ctx, readEvents, []any{orderID, after, PageSize(limit)}, func(scan Scan) error {
+	err := s.each(ctx, readEvents, []any{orderID, after, PageSize(limit)}, func(scan Scan) error {
 		e := orders.Event{OrderID: orderID}
 		var occurred, recorded int64
 		if err := scan(&e.Seq, &e.Type, &occurred, &recorded, &e.Actor.Role, &e.Actor.ID, &e.Envelope); err != nil {

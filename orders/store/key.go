@@ -11,7 +11,7 @@ import (
 func (s *Store) Key(ctx context.Context, scope, key string) (orders.KeyRecord, error) {
 	k := orders.KeyRecord{Scope: scope, Key: key}
 	var at int64
-	err := s.engine.Row(ctx, readKey, []any{scope, key}, &k.Hash, &k.OrderID, &k.Status, &k.Response, &at)
+	err := s.row(ctx, readKey, []any{scope, key}, &k.Hash, &k.OrderID, &k.Status, &k.Response, &at)
 	if err != nil {
 		return orders.KeyRecord{}, s.notFound(err, "idempotency key")
 	}

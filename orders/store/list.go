@@ -135,7 +135,7 @@ func (s *Store) listOfMany(ctx context.Context, restaurants []string, f filter, 
 func (s *Store) newestOf(ctx context.Context, restaurants []string, f filter, limit int) (ids []string, err error) {
 	for _, r := range restaurants {
 		text, args := f.with(`restaurant_id = $%d`, r).text(`id`, limit)
-		err := s.engine.Each(ctx, text, args, func(scan Scan) error {
+		err := s.each(ctx, text, args, func(scan Scan) error {
 			var id string
 			err := scan(&id)
 			ids = append(ids, id)
@@ -152,7 +152,7 @@ func (s *Store) newestOf(ctx context.Context, restaurants []string, f filter, li
 
 func (s *Store) ordersOf(ctx context.Context, f filter, limit int) (out []orders.Order, err error) {
 	text, args := f.text(`change_id, doc`, limit)
-	err = s.engine.Each(ctx, text, args, func(scan Scan) error {
+	err = s.each(ctx, text, args, func(scan Scan) error {
 		var changeID string
 		var doc sql.RawBytes
 		if err := scan(&changeID, &doc); err != nil {

@@ -12,6 +12,7 @@ import (
 type metrics struct {
 	groupSize     prometheus.Histogram
 	commitSeconds prometheus.Histogram
+	reads         prometheus.Counter
 	lost          prometheus.Counter
 	errors        *prometheus.CounterVec // by Kind
 	queue         prometheus.GaugeFunc
@@ -27,6 +28,9 @@ func newMetrics(waiting func() int) *metrics {
 			Name: "doorbell_store_commit_seconds", Help: "Time of one transaction with its fsync.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14), // 0.5 ms to 4 s
 		}),
+		reads: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "doorbell_store_reads_total", Help: "Queries of the database.",
+		}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "doorbell_store_lost_total", Help: "Changes that lost their compare-and-set.",
 		}),
@@ -40,7 +44,7 @@ func newMetrics(waiting func() int) *metrics {
 }
 
 func (m *metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.groupSize, m.commitSeconds, m.lost, m.errors, m.queue}
+	return []prometheus.Collector{m.groupSize, m.commitSeconds, m.reads, m.lost, m.errors, m.queue}
 }
 
 // count notes how a change ended.
@@ -54,7 +58,8 @@ func (m *metrics) count(err error) {
 	}
 }
 
-// register puts the metrics, and more of the engine's, where they are scraped; the returned function takes them away. A nil r is nowhere.
+// register puts the metrics, and more of the engine's, where they are scraped; the returned function takes them away.
+// A nil r is nowhere.
 func (m *metrics) register(r prometheus.Registerer, more []prometheus.Collector) (undo func(), err error) {
 	undo = func() {}
 	if r == nil {

@@ -31,7 +31,7 @@ func (s *Store) notFound(err error, what string) error {
 func (s *Store) Order(ctx context.Context, id string) (orders.Order, error) {
 	var changeID string
 	var doc []byte
-	if err := s.engine.Row(ctx, readOrder, []any{id}, &changeID, &doc); err != nil {
+	if err := s.row(ctx, readOrder, []any{id}, &changeID, &doc); err != nil {
 		return orders.Order{}, s.notFound(err, "order")
 	}
 	o, err := decodeOrder(changeID, doc)
@@ -45,7 +45,7 @@ func (s *Store) Order(ctx context.Context, id string) (orders.Order, error) {
 func (s *Store) Ownership(ctx context.Context, id string) (orders.Ownership, error) {
 	w := orders.Ownership{ID: id}
 	var shown, returning, ended int64
-	err := s.engine.Row(ctx, readOwnership, []any{id}, &w.Seq, &w.Status, &w.Restaurant, &w.Customer, &w.Courier,
+	err := s.row(ctx, readOwnership, []any{id}, &w.Seq, &w.Status, &w.Restaurant, &w.Customer, &w.Courier,
 		&shown, &returning, &ended)
 	if err != nil {
 		return orders.Ownership{}, s.notFound(err, "order")
@@ -56,7 +56,7 @@ func (s *Store) Ownership(ctx context.Context, id string) (orders.Ownership, err
 
 // UnpaidOrders implements [orders.Store].
 func (s *Store) UnpaidOrders(ctx context.Context, customer string) (n int, err error) {
-	if err := s.engine.Row(ctx, readUnpaid, []any{customer}, &n); err != nil {
+	if err := s.row(ctx, readUnpaid, []any{customer}, &n); err != nil {
 		return 0, s.Told(err)
 	}
 	return n, nil

@@ -32,7 +32,7 @@ func (s *Store) Restaurant(ctx context.Context, id string) (*orders.Restaurant, 
 	}
 	var version, updated int64
 	var doc []byte
-	if err := s.engine.Row(ctx, readRestaurant, []any{id}, &version, &updated, &doc); err != nil {
+	if err := s.row(ctx, readRestaurant, []any{id}, &version, &updated, &doc); err != nil {
 		return nil, s.notFound(err, "restaurant")
 	}
 	r, err := decodeRestaurant(version, updated, doc)

@@ -19,7 +19,7 @@ func (s *Store) Revoke(ctx context.Context, sub string, t time.Time) error {
 // Revocations implements [orders.Store]. The times are whole seconds.
 func (s *Store) Revocations(ctx context.Context) (map[string]time.Time, error) {
 	out := map[string]time.Time{}
-	err := s.engine.Each(ctx, readRevocations, nil, func(scan Scan) error {
+	err := s.each(ctx, readRevocations, nil, func(scan Scan) error {
 		var sub string
 		var at int64
 		if err := scan(&sub, &at); err != nil {

@@ -45,7 +45,7 @@ func (s *Store) Seqs(ctx context.Context, ids []string) (map[string]int64, error
 	for i := range args {
 		args[i] = ids[min(i, len(ids)-1)]
 	}
-	err := s.engine.Each(ctx, readSeqs(size), args, func(scan Scan) error {
+	err := s.each(ctx, readSeqs(size), args, func(scan Scan) error {
 		var id string
 		var seq int64
 		err := scan(&id, &seq)

@@ -204,3 +204,14 @@ func (s *Store) Close() (err error) {
 	})
 	return err
 }
+
+// row and each are the engine's, counted.
+func (s *Store) row(ctx context.Context, text string, args []any, into ...any) error {
+	s.m.reads.Inc()
+	return s.engine.Row(ctx, text, args, into...)
+}
+
+func (s *Store) each(ctx context.Context, text string, args []any, f func(Scan) error) error {
+	s.m.reads.Inc()
+	return s.engine.Each(ctx, text, args, f)
+}

@@ -8,7 +8,7 @@ import (
 // Due implements [orders.Store]. It reads the timers themselves, so it costs what is due and not what waits.
 func (s *Store) Due(ctx context.Context, now time.Time, limit int) (ids []string, next time.Time, err error) {
 	limit = PageSize(limit)
-	err = s.engine.Each(ctx, readTimers, []any{limit + 1}, func(scan Scan) error {
+	err = s.each(ctx, readTimers, []any{limit + 1}, func(scan Scan) error {
 		var id string
 		var due int64
 		switch err := scan(&id, &due); {
