@@ -131,6 +131,7 @@ func nearby(t *step, c Command) error {
 	} else {
 		d.NearbyCustomerEpoch = d.Epoch
 	}
+	d.NearbyAt = t.now
 	t.emit(CourierNearby, about{leg: s})
 	return nil
 }

@@ -22,18 +22,18 @@ type about struct {
 func EventID(orderID string, seq int64) string { return orderID + ":" + strconv.FormatInt(seq, 10) }
 
 // usualEnvelope is room, in bytes, for most envelopes.
-const usualEnvelope = 640
+const usualEnvelope = 768
 
 // encode makes the envelope of an event that led to o: the one form in which it leaves, on sockets, as SSE, in the
 // history and in callbacks. eventType and the payload's first four fields are the contract's:
 //
 //	{"eventId":"ord_…:5","eventType":"order.preparing","seq":5,"occurredAt":"…Z","actor":{"role":"merchant"},
 //	 "payload":{"orderId":"ord_…","status":"PREPARING","timestamp":"…Z","estimatedTime":23,
-//	  "restaurantId":"res_1","payment":{…},"delivery":{…}, and what the event is about}}
+//	  "etaAt":"…Z","etaEarliest":"…Z","etaLatest":"…Z","restaurantId":"res_1","payment":{…},"delivery":{…}, and what the event is about}}
 //
 // Everything in it may be seen by everybody who may see the order, a tracking link's holder too: no phone, no address,
 // no note, no PIN, no actor's id. It is written by hand since it is half of a transition's cost.
-func encode(o *Order, t EventType, at time.Time, by Role, a about) []byte {
+func encode(o *Order, t EventType, at time.Time, by Role, eta ETA, a about) []byte {
 	b := object(make([]byte, 0, usualEnvelope))
 	b = b.open().key("eventId").raw(`"`).raw(o.ID).raw(":").int(o.Seq).raw(`"`)
 	b = b.text("eventType", string(t)).number("seq", o.Seq).time("occurredAt", at)
@@ -41,9 +41,10 @@ func encode(o *Order, t EventType, at time.Time, by Role, a about) []byte {
 
 	b = b.key("payload").open()
 	b = b.text("orderId", o.ID).text("status", string(o.Status)).time("timestamp", at)
-	if m := o.EstimatedMinutes(at); m > 0 {
+	if m := o.EstimatedMinutes(eta, at); m > 0 {
 		b = b.number("estimatedTime", int64(m)) // whole minutes left
 	}
+	b = b.time("etaAt", eta.At).time("etaEarliest", eta.Earliest).time("etaLatest", eta.Latest)
 	b = b.text("restaurantId", o.Restaurant)
 	b = b.key("payment").open().text("status", string(o.Payment.Status))
 	if o.Payment.Status == Unpaid {

@@ -64,6 +64,25 @@ func TestEnvelopeGolden(t *testing.T) {
 	}
 }
 
+// What is said of the arrival stands behind the contract's four fields.
+func TestEnvelopeGolden_ETA(t *testing.T) {
+	p := pol
+	p.Estimator = says{at: 9*time.Minute + 30*time.Second, earliest: 7 * time.Minute, latest: 13 * time.Minute}
+	g := atMerchant(t).wait(time.Minute)
+	_, evs, err := p.Apply(g.o, orders.Pickup{}, rider, g.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"eventId":"ord_01996c2f-3a00-7abc-8def-0123456789ab:7","eventType":"order.on_delivery","seq":7,"occurredAt":"2025-09-21T11:06:00.000Z",` +
+		`"actor":{"role":"courier"},"payload":{"orderId":"ord_01996c2f-3a00-7abc-8def-0123456789ab","status":"ON_DELIVERY",` +
+		`"timestamp":"2025-09-21T11:06:00.000Z","estimatedTime":10,"etaAt":"2025-09-21T11:15:30.000Z","etaEarliest":"2025-09-21T11:13:00.000Z",` +
+		`"etaLatest":"2025-09-21T11:19:00.000Z","restaurantId":"res_1","payment":{"status":"PAID"},` +
+		`"delivery":{"status":"PICKED_UP","courier":{"courierId":"cou_1","name":"Li","vehicle":"BIKE"}}}}`
+	if got := string(evs[0].Envelope); got != want {
+		t.Errorf("\n got %s\nwant %s", got, want)
+	}
+}
+
 func TestMillis(t *testing.T) {
 	shanghai := time.FixedZone("CST", 8*3600)
 	for _, c := range []struct {

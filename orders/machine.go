@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Policy is the clocks of the state machine. The zero Policy is of no use; see [DefaultPolicy].
+// Policy is the clocks of the state machine, and who foretells arrivals. The zero Policy is of no use; see [DefaultPolicy].
 type Policy struct {
 	PayBy        time.Duration // for the customer to pay
 	AcceptBy     time.Duration // for the merchant to accept; the reminder comes at half of it
@@ -17,6 +17,7 @@ type Policy struct {
 	ContactWait  time.Duration // at the customer's door before a courier may give up
 	FreeCancel   time.Duration // after the confirmation in which a customer may still cancel alone
 	Stale        time.Duration // from placing: what still runs then is closed
+	Estimator    Estimator     // nil = events tell no ETA, and estimatedTime is the kitchen's
 }
 
 // DefaultPolicy is the clocks of domain.md.
@@ -101,10 +102,11 @@ func (t *step) emitBy(by Actor, typ EventType, a about) {
 	o := &t.o
 	o.Seq++
 	o.UpdatedAt = t.now
-	o.Timeline = append(slices.Clip(o.Timeline), TimelineEntry{o.Seq, typ, t.now, by.Role})
+	eta := o.ETA(t.Estimator, t.now)
+	o.Timeline = slices.Concat(o.Timeline, []TimelineEntry{{o.Seq, typ, t.now, by.Role, eta.At}}) // no room for more: it is kept
 	t.events = append(t.events, Event{
 		OrderID: o.ID, Seq: o.Seq, Type: typ, OccurredAt: t.now, RecordedAt: t.now, Actor: by,
-		Envelope: encode(o, typ, t.now, by.Role, a),
+		Envelope: encode(o, typ, t.now, by.Role, eta, a),
 	})
 }
 

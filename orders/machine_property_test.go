@@ -257,7 +257,7 @@ func (m *model) apply(t *rapid.T, by orders.Actor, c orders.Command) {
 	was := m.o
 	before := asJSON(t, was)
 	listed := pol.AllowedActions(&was, by, laterOf(m.now, was.UpdatedAt))
-	is, evs, err := pol.Apply(was, c, by, m.now)
+	is, evs, err := foretelling.Apply(was, c, by, m.now)
 
 	if asJSON(t, was) != before || asJSON(t, m.o) != before {
 		t.Fatalf("%s changed the order it was given:\n%s\n%s", c.Action(), before, asJSON(t, was))
@@ -267,7 +267,7 @@ func (m *model) apply(t *rapid.T, by orders.Actor, c orders.Command) {
 	if err := json.Unmarshal([]byte(before), &stored); err != nil {
 		t.Fatal(err)
 	}
-	again, evs2, err2 := pol.Apply(stored, c, by, m.now)
+	again, evs2, err2 := foretelling.Apply(stored, c, by, m.now)
 	if asJSON(t, again) != asJSON(t, is) || len(evs2) != len(evs) || (err == nil) != (err2 == nil) {
 		t.Fatalf("a stored order goes another way:\n%s\n%s", asJSON(t, is), asJSON(t, again))
 	}
@@ -432,6 +432,7 @@ func (m *model) envelope(t *rapid.T, e orders.Event, is orders.Order, last bool)
 				Status orders.PaymentStatus `json:"status"`
 			} `json:"payment"`
 			Reason orders.Reason `json:"reason"`
+			ETAAt  time.Time     `json:"etaAt"`
 		} `json:"payload"`
 	}
 	if err := json.Unmarshal(e.Envelope, &v); err != nil {
@@ -444,6 +445,9 @@ func (m *model) envelope(t *rapid.T, e orders.Event, is orders.Order, last bool)
 	}
 	if last && (v.Payload.Status != is.Status || v.Payload.Reason != is.Reason || v.Payload.Delivery.Status != is.Delivery.Status || v.Payload.Payment.Status != is.Payment.Status) {
 		t.Fatalf("the last envelope is not the order: %s\n%s", e.Envelope, asJSON(t, is))
+	}
+	if told := is.Timeline[e.Seq-1].ETAAt; !v.Payload.ETAAt.Equal(told) || v.Payload.Status.Final() && !told.IsZero() {
+		t.Fatalf("the order foretold %v: %s", told, e.Envelope)
 	}
 	for _, s := range sentinels {
 		if bytes.Contains(e.Envelope, s) {
@@ -545,7 +549,11 @@ func (m *model) holds(t *rapid.T) {
 		if e.Seq != int64(i)+1 || i > 0 && e.At.Before(o.Timeline[i-1].At) {
 			fail("the timeline has a hole or runs backwards")
 		}
+		if !e.ETAAt.IsZero() && !e.ETAAt.After(e.At) {
+			fail("an event told of an arrival that was over")
+		}
 	}
+	m.foretold(t, fail)
 	if n := len(o.Timeline); int64(n) != o.Seq || !o.Timeline[n-1].At.Equal(o.UpdatedAt) {
 		fail("the timeline is not the order's")
 	}
@@ -560,6 +568,26 @@ func (m *model) holds(t *rapid.T) {
 	now := laterOf(m.now, o.UpdatedAt)
 	if d := once.Due(); !d.IsZero() && !d.After(now) {
 		fail("still due after a tick")
+	}
+}
+
+// foretold: what is said of the arrival at any time after the last event.
+func (m *model) foretold(t *rapid.T, fail func(string)) {
+	o, now := &m.o, laterOf(m.now, m.o.UpdatedAt).Add(time.Duration(dice(t, 3600, "read after"))*time.Second)
+	eta, told := o.ETA(wild{}, now), o.Timeline[len(o.Timeline)-1].ETAAt
+	if eta == (orders.ETA{}) {
+		return
+	}
+	put := eta.At.Sub(told)
+	switch {
+	case o.Status.Final():
+		fail("it has ended and arrives yet")
+	case !eta.Earliest.After(now), eta.At.Before(eta.Earliest), eta.Latest.Before(eta.At):
+		fail("it arrives in the past, or before it can")
+	case !told.IsZero() && put > 0 && put%time.Minute != 0:
+		fail("it is put off by a part of a minute")
+	case o.EstimatedMinutes(eta, now) < 1:
+		fail("nothing is left of the way")
 	}
 }
 

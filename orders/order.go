@@ -23,8 +23,10 @@ type Order struct {
 	Status     Status `json:"status"`
 	Reason     Reason `json:"reason,omitempty"` // why it ended, "" while it runs and after COMPLETED
 	Restaurant string `json:"restaurant"`
-	Customer   string `json:"customer"`         // sub of the customer's token
-	Client     string `json:"client,omitempty"` // client claim of that token: whose secret signs notificationUrl
+	// RestaurantPlace is where the restaurant was when the order was placed; zero in orders from before this was kept.
+	RestaurantPlace Place  `json:"restaurantPlace,omitzero"`
+	Customer        string `json:"customer"`         // sub of the customer's token
+	Client          string `json:"client,omitempty"` // client claim of that token: whose secret signs notificationUrl
 
 	Items    []Item        `json:"items"`
 	Total    int64         `json:"total"` // minor units
@@ -127,6 +129,7 @@ type Delivery struct {
 	ArrivedAtCustomerAt  time.Time   `json:"arrivedAtCustomerAt,omitzero"`
 	NearbyMerchantEpoch  int64       `json:"nearbyMerchantEpoch,omitempty"` // epoch in which courier.nearby was told, per leg
 	NearbyCustomerEpoch  int64       `json:"nearbyCustomerEpoch,omitempty"`
+	NearbyAt             time.Time   `json:"nearbyAt,omitzero"`    // when courier.nearby was last told
 	PickupCode           string      `json:"pickupCode,omitempty"` // as said at the hand-over
 	PhotoRef             string      `json:"photoRef,omitempty"`   // proof, as the rider app named it
 	Disposition          Disposition `json:"disposition,omitempty"`
@@ -194,12 +197,14 @@ type Problem struct {
 	At   time.Time `json:"at"`
 }
 
-// TimelineEntry is one event in short.
+// TimelineEntry is one event in short. Its times are what an arrival model learns from: what really came, and what was
+// said of it at each step. Both are by the server's clock.
 type TimelineEntry struct {
-	Seq  int64     `json:"seq"`
-	Type EventType `json:"type"`
-	At   time.Time `json:"at"`
-	Role Role      `json:"role"`
+	Seq   int64     `json:"seq"`
+	Type  EventType `json:"type"`
+	At    time.Time `json:"at"`
+	Role  Role      `json:"role"`
+	ETAAt time.Time `json:"etaAt,omitzero"` // ETA.At as the event told it; zero: nothing. It stays inside.
 }
 
 // PickedUp reports whether a courier has, or had, the food.
@@ -217,16 +222,6 @@ func (o *Order) Window() (courier string, epoch int64, open bool) {
 		return "", 0, false
 	}
 	return o.Delivery.Courier.ID, o.Delivery.Epoch, true
-}
-
-// EstimatedMinutes is what is left of the merchant's prepMinutes, in whole minutes, at least one. It is 0 (nothing to
-// say) before the confirmation and after the end.
-func (o *Order) EstimatedMinutes(now time.Time) int {
-	if o.PrepFrom.IsZero() || o.Status.Final() {
-		return 0
-	}
-	left := o.PrepFrom.Add(time.Duration(o.PrepMinutes) * time.Minute).Sub(now)
-	return max(1, int((left+time.Minute-1)/time.Minute))
 }
 
 // total is the sum of the lines.

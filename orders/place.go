@@ -17,7 +17,8 @@ func create(t *step, cmd Command) error {
 	}
 	t.o = Order{
 		ID: c.ID, Status: Pending, Restaurant: c.Restaurant.ID, Customer: t.by.ID, Client: c.Client,
-		Items: c.Items, Total: total(c.Items), Currency: DefaultCurrency, Method: c.Method, Address: c.Address,
+		RestaurantPlace: Place{c.Restaurant.Lat, c.Restaurant.Lon},
+		Items:           c.Items, Total: total(c.Items), Currency: DefaultCurrency, Method: c.Method, Address: c.Address,
 		Delivery:   Delivery{Status: Unassigned},
 		AutoAccept: c.Restaurant.AutoAccept, PrepMinutes: c.Restaurant.prep(),
 		SoldOutPolicy: or(c.SoldOutPolicy, PolicyAsk), NotificationURL: c.NotificationURL,

@@ -150,7 +150,7 @@ var rows = []row{
 	{name: "1 a restaurant that takes every order takes this one", from: nothingY, by: customer, cmd: order6000With(cash, autoAccept),
 		state: "CONFIRMED CASH_DUE UNASSIGNED", events: []string{"customer order.created", "system order.confirmed"}, again: refused, not: completed,
 		check: func(t *testing.T, _, is orders.Order, now time.Time) {
-			if is.PrepMinutes != orders.DefaultPrep || is.EstimatedMinutes(now) != orders.DefaultPrep {
+			if is.PrepMinutes != orders.DefaultPrep || is.EstimatedMinutes(orders.ETA{}, now) != orders.DefaultPrep {
 				t.Errorf("prepMinutes %d", is.PrepMinutes)
 			}
 		}},
@@ -201,8 +201,8 @@ var rows = []row{
 			sameTime(t, "courierBy", is.CourierBy, now.Add(30*time.Minute))
 			sameTime(t, "Due", is.Due(), is.CourierBy)
 			sameTime(t, "acceptBy", is.AcceptBy, time.Time{})
-			if is.EstimatedMinutes(now) != 25 {
-				t.Errorf("%d minutes left, want 25", is.EstimatedMinutes(now))
+			if is.EstimatedMinutes(orders.ETA{}, now) != 25 {
+				t.Errorf("%d minutes left, want 25", is.EstimatedMinutes(orders.ETA{}, now))
 			}
 		}},
 	{name: "4 the merchant confirms an order paid at the door", from: cashDue, by: merchant, cmd: orders.Confirm{PrepMinutes: 25},
@@ -318,8 +318,8 @@ var rows = []row{
 	{name: "delay: the kitchen needs longer", from: preparing, by: merchant, cmd: orders.Delay{PrepMinutes: 40},
 		state: "PREPARING PAID UNASSIGNED", events: []string{"merchant order.delayed"}, not: ready,
 		check: func(t *testing.T, _, is orders.Order, now time.Time) {
-			if is.EstimatedMinutes(now) != 40 {
-				t.Errorf("%d minutes left, want 40", is.EstimatedMinutes(now))
+			if is.EstimatedMinutes(orders.ETA{}, now) != 40 {
+				t.Errorf("%d minutes left, want 40", is.EstimatedMinutes(orders.ETA{}, now))
 			}
 		}},
 	{name: "delay: before the kitchen begins", from: confirmed, by: merchant, cmd: orders.Delay{PrepMinutes: 40},

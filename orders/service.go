@@ -31,7 +31,7 @@ type Service struct {
 
 // Config is what a Service needs to know. Zero fields take the default beside them.
 type Config struct {
-	Policy       Policy           // DefaultPolicy
+	Policy       Policy           // DefaultPolicy, where no clock is set
 	Now          func() time.Time // time.Now, UTC
 	UnpaidOrders int              // UNPAID orders a customer may have at a time; 0 = any number
 }
@@ -43,8 +43,11 @@ func NewService(store Store, cfg Config) *Service {
 		wake: make(chan time.Time, 1), placing: map[string]*turn{}, running: map[string]struct{}{},
 	}
 	s.waiting.Store(math.MaxInt64)
-	if s.policy == (Policy{}) {
+	clocks := s.policy
+	clocks.Estimator = nil // compared to nothing else, since it may be of a type that cannot be
+	if clocks == (Policy{}) {
 		s.policy = DefaultPolicy
+		s.policy.Estimator = cfg.Policy.Estimator
 	}
 	if s.now == nil {
 		s.now = time.Now

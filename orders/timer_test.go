@@ -216,13 +216,13 @@ func TestMinutesLeft(t *testing.T) {
 		after time.Duration
 		want  int
 	}{{0, 20}, {us, 20}, {time.Minute, 19}, {time.Minute + us, 19}, {19 * time.Minute, 1}, {20 * time.Minute, 1}, {2 * time.Hour, 1}} {
-		if got := g.o.EstimatedMinutes(g.now.Add(c.after)); got != c.want {
+		if got := g.o.EstimatedMinutes(orders.ETA{}, g.now.Add(c.after)); got != c.want {
 			t.Errorf("after %v %d minutes are left, want %d", c.after, got, c.want)
 		}
 	}
 	for _, from := range []func(testing.TB) *play{unpaid, paid, completed, cancelled} {
-		if h := from(t); h.o.EstimatedMinutes(h.now) != 0 {
-			t.Errorf("%s: %d minutes are left, want none said", axes(h.o), h.o.EstimatedMinutes(h.now))
+		if h := from(t); h.o.EstimatedMinutes(orders.ETA{}, h.now) != 0 {
+			t.Errorf("%s: %d minutes are left, want none said", axes(h.o), h.o.EstimatedMinutes(orders.ETA{}, h.now))
 		}
 	}
 }

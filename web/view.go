@@ -39,7 +39,8 @@ func sightOf(role orders.Role, ended bool) sight {
 
 // Viewer shows orders: what a caller may see of them, in the words of openapi.yaml.
 type Viewer struct {
-	PublicURL string // of tracking links, without a slash behind
+	PublicURL string           // of tracking links, without a slash behind
+	Estimator orders.Estimator // of arrivals; nil = only estimatedTime is shown, the kitchen's
 }
 
 // JSON is View as the API writes it.
@@ -55,13 +56,15 @@ func (s Viewer) JSON(o *orders.Order, role orders.Role, now time.Time) []byte {
 func (s Viewer) View(o *orders.Order, role orders.Role, now time.Time) api.OrderResponse {
 	over := o.Status.Final() || role == orders.RoleCourier && o.Delivery.Courier == nil // it has just given it back
 	see := sightOf(role, over)
+	eta := o.ETA(s.Estimator, now)
 	v := api.OrderResponse{
 		OrderID: o.ID, Status: o.Status, Seq: o.Seq, RestaurantID: o.Restaurant, CustomerID: o.Customer,
 		Items: linesView(o.Items, see), Total: o.Total, Currency: api.Currency(o.Currency), PaymentMethod: o.Method,
 		Payment: paymentView(&o.Payment, see), Delivery: deliveryView(&o.Delivery, see),
 		AcceptBy: orders.Millis(o.AcceptBy), ReadyAt: orders.Millis(o.ReadyAt), Amendment: amendmentView(o.Amendment),
 		CancellationRequest: cancellationView(o.Cancel, see), Problems: problemsView(o.Problems, see), Reason: o.Reason,
-		EstimatedTime: o.EstimatedMinutes(now), SoldOutPolicy: o.SoldOutPolicy,
+		EstimatedTime: o.EstimatedMinutes(eta, now), ETAAt: orders.Millis(eta.At), ETAEarliest: orders.Millis(eta.Earliest),
+		ETALatest: orders.Millis(eta.Latest), SoldOutPolicy: o.SoldOutPolicy,
 		CreatedAt: orders.Millis(o.CreatedAt), UpdatedAt: orders.Millis(o.UpdatedAt), Timeline: timelineView(o.Timeline),
 	}
 	if o.Status != orders.Pending {

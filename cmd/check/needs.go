@@ -12,6 +12,7 @@ type need struct {
 	binary   string   // looked up in PATH
 	glob     string   // absolute; a pattern because Debian puts versions into folders: /usr/lib/postgresql/*/bin/initdb
 	packages []string // the Debian packages that bring it
+	services []string // that those packages start by themselves, now and at every boot; see setUp
 	why      string   // ends the sentence "… is needed for"
 }
 
@@ -21,9 +22,26 @@ var forRace = []need{
 	{name: "C library headers", glob: "/usr/include/stdio.h", packages: []string{"libc6-dev"}, why: "go test -race"},
 }
 
-// forTests is what the tests themselves start, with and without -race. To add a server, add its line here.
+// forTests is what the tests themselves start, with and without -race. To add a server, add its line here. HAProxy is
+// looked for where Debian puts it, which is in no ordinary user's PATH.
 var forTests = []need{
 	{name: "browser", binary: "chromium", packages: []string{"chromium"}, why: "the test of the README's browser page"},
+	{
+		name: "Redis", binary: "redis-server", packages: []string{"redis-server"}, services: []string{"redis-server"},
+		why: "the tests of many nodes",
+	},
+	{
+		name: "Redis Sentinel", binary: "redis-sentinel", packages: []string{"redis-sentinel"}, services: []string{"redis-sentinel"},
+		why: "the tests of a Redis failover",
+	},
+	{
+		name: "Postgres", glob: "/usr/lib/postgresql/*/bin/initdb", packages: []string{"postgresql"}, services: []string{"postgresql"},
+		why: "the tests of many nodes",
+	},
+	{
+		name: "HAProxy", glob: "/usr/sbin/haproxy", packages: []string{"haproxy"}, services: []string{"haproxy"},
+		why: "the tests of the gateway",
+	},
 }
 
 // there reports whether the machine has it.
@@ -72,13 +90,23 @@ func needsOf(plan []step) []need {
 
 // packagesOf joins the Debian packages of the needs, each package once.
 func packagesOf(needs []need) []string {
+	return joined(needs, func(n need) []string { return n.packages })
+}
+
+// servicesOf joins the services that the packages of the needs would start, each once.
+func servicesOf(needs []need) []string {
+	return joined(needs, func(n need) []string { return n.services })
+}
+
+// joined is what of says of each need, in their order, each word once.
+func joined(needs []need, of func(need) []string) []string {
 	var all []string
 	seen := map[string]bool{}
 	for _, n := range needs {
-		for _, p := range n.packages {
-			if !seen[p] {
-				seen[p] = true
-				all = append(all, p)
+		for _, word := range of(n) {
+			if !seen[word] {
+				seen[word] = true
+				all = append(all, word)
 			}
 		}
 	}

@@ -59,18 +59,47 @@ func TestSetUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []string{
-			"env DEBIAN_FRONTEND=noninteractive apt-get update",
-			"env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends gcc libc6-dev",
+			"env DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1 apt-get update",
+			"env DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1 apt-get install -y --no-install-recommends gcc libc6-dev",
 		}
 		if !reflect.DeepEqual(r.ran, want) {
 			t.Errorf("ran %q, want %q", r.ran, want)
 		}
 	})
 
+	t.Run("NoInstalledServerRunsByItself", func(t *testing.T) {
+		servers := []need{
+			{name: "Redis", binary: "redis-server", packages: []string{"redis-server"}, services: []string{"redis-server"}, why: "tests"},
+			{name: "Postgres", binary: "initdb", packages: []string{"postgresql"}, services: []string{"postgresql"}, why: "tests"},
+		}
+		r := record(t, true, false, nothing)
+		r.init = true
+		_ = setUp(t.Context(), r.machine, servers) // an error, since nothing was really installed
+		if want := "systemctl disable --now redis-server postgresql"; len(r.ran) != 3 || r.ran[2] != want {
+			t.Errorf("ran %q, want three lines, the last %q", r.ran, want)
+		}
+		if !strings.Contains(r.ran[1], "SYSTEMD_OFFLINE=1") {
+			t.Errorf("%q starts servers on ports that may be somebody's", r.ran[1])
+		}
+		r = record(t, false, false, nothing)
+		r.init = true
+		if err := setUp(t.Context(), r.machine, servers); err == nil || !strings.Contains(err.Error(), "&& sudo systemctl disable --now redis-server postgresql") {
+			t.Errorf("error %v, want the services in the line for the reader", err)
+		}
+	})
+
+	t.Run("WithoutSystemdThereIsNothingToStop", func(t *testing.T) {
+		r := record(t, true, false, nothing)
+		_ = setUp(t.Context(), r.machine, []need{{name: "Redis", binary: "redis-server", packages: []string{"redis-server"}, services: []string{"redis-server"}, why: "tests"}})
+		if len(r.ran) != 2 {
+			t.Errorf("ran %q, want two lines", r.ran)
+		}
+	})
+
 	t.Run("SudoWithoutPasswordInstalls", func(t *testing.T) {
 		r := record(t, false, true, nothing)
 		_ = setUp(t.Context(), r.machine, []need{needGCC}) // an error, since nothing was really installed
-		want := "sudo -n env DEBIAN_FRONTEND=noninteractive apt-get update"
+		want := "sudo -n env DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1 apt-get update"
 		if len(r.ran) != 2 || r.ran[0] != want {
 			t.Errorf("ran %q, want two lines, the first %q", r.ran, want)
 		}
@@ -79,7 +108,8 @@ func TestSetUp(t *testing.T) {
 	t.Run("OthersGetTheLineToRun", func(t *testing.T) {
 		r := record(t, false, false, nothing)
 		err := setUp(t.Context(), r.machine, []need{needGCC})
-		want := "sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc libc6-dev"
+		const quiet = "sudo env DEBIAN_FRONTEND=noninteractive SYSTEMD_OFFLINE=1 "
+		want := quiet + "apt-get update && " + quiet + "apt-get install -y --no-install-recommends gcc libc6-dev"
 		if err == nil || !strings.Contains(err.Error(), "\n\t"+want) || len(r.ran) > 0 {
 			t.Errorf("error %v, ran %q, want nothing run and the line %q", err, r.ran, want)
 		}

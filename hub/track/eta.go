@@ -6,8 +6,9 @@ import (
 	"doorbell/orders"
 )
 
-// Estimator says when an order's food will be there. It is a function of its arguments: a learned model takes the place of
-// Formula without a change elsewhere.
+// Estimator says when an order's food will be there. It is a function of its arguments and safe for concurrent use: a
+// learned model takes the place of Formula without a change elsewhere. Positions ask it with where the courier is, events
+// and reads of an order through OfOrders.
 type Estimator interface {
 	// Estimate returns false where nothing can be said: before the confirmation and after the end.
 	Estimate(f Facts, now time.Time) (Estimate, bool)
@@ -21,12 +22,15 @@ type Estimate struct{ At, Earliest, Latest time.Time }
 
 // Facts are what an estimate is made from. Zero times and places are unknown.
 type Facts struct {
-	Status      orders.Status
-	Delivery    orders.DeliveryStatus
-	PrepMinutes int       // the merchant's word,
-	PrepFrom    time.Time // and when it was given
-	ReadyAt     time.Time // when the food was ready; zero while it is not
-	PickedUpAt  time.Time
+	Status       orders.Status
+	Delivery     orders.DeliveryStatus
+	PrepMinutes  int       // the merchant's word,
+	PrepFrom     time.Time // and when it was given
+	ReadyAt      time.Time // when the food was ready; zero while it is not
+	AssignedAt   time.Time // when the courier who has the order now was given it
+	NearbyAt     time.Time // when this courier came near its next stop; zero while it has not
+	PickedUpAt   time.Time
+	AtCustomerAt time.Time
 
 	Merchant, Customer Place
 	Courier            Place     // its last fix; zero: none, or nobody assigned
@@ -43,19 +47,6 @@ type Facts struct {
 // Place is where something is, in WGS-84 degrees; the zero Place is unknown.
 type Place struct{ Lat, Lon float64 }
 
-// FactsOf are the facts that the order itself knows.
-func FactsOf(o *orders.Order, merchant Place) Facts {
-	f := Facts{
-		Status: o.Status, Delivery: o.Delivery.Status,
-		PrepMinutes: o.PrepMinutes, PrepFrom: o.PrepFrom, ReadyAt: o.ReadyAt, PickedUpAt: o.Delivery.PickedUpAt,
-		Merchant: merchant, Customer: Place{o.Address.Lat, o.Address.Lon},
-	}
-	if o.Delivery.Courier != nil {
-		f.Vehicle = o.Delivery.Courier.Vehicle
-	}
-	return f
-}
-
 // Formula is the first estimator, without a map: what is left of the kitchen's work or of the courier's way there, whichever is
 // longer, then the way to the customer, then the door.
 type Formula struct{}
@@ -68,8 +59,9 @@ const (
 	doorUsual = 3 * time.Minute
 	doorMost  = 4 * time.Minute
 
-	toMerchantUnknown = 5 * time.Minute  // no courier yet, or none that tells where it is
+	toMerchantUnknown = 5 * time.Minute  // from the assignment, of a courier that does not tell where it is; or nobody yet
 	routeUnknown      = 10 * time.Minute // no place to ride to
+	whileNearby       = 2 * time.Minute  // what the geofence calls nearby, see DefaultLimits
 
 	// least is the shortest time that is said while the food is not there.
 	least = time.Minute
@@ -78,13 +70,12 @@ const (
 	DefaultHigh = 1.4
 )
 
-// Estimate implements Estimator. What depends on the courier counts from its fix, not from now: while no fix comes, the
-// estimate stands still instead of moving away.
+// Estimate implements Estimator. What depends on the courier counts from its fix or from the last thing it did, not from
+// now: while nothing comes, the estimate stands still instead of moving away.
 func (Formula) Estimate(f Facts, now time.Time) (Estimate, bool) {
 	if f.Status.Final() || f.Status == orders.Pending || f.Status == "" {
 		return Estimate{}, false
 	}
-	left := max(f.atCustomer(now).Sub(now), 0)
 	low, high := f.Low, f.High
 	if !(low > 0 && low <= 1) {
 		low = DefaultLow
@@ -92,28 +83,40 @@ func (Formula) Estimate(f Facts, now time.Time) (Estimate, bool) {
 	if !(high >= 1) {
 		high = DefaultHigh
 	}
+	left, from, soonest := max(f.atCustomer(now).Sub(now), 0), f.atDoor(now), now.Add(least)
 	return Estimate{
-		At:       now.Add(max(left+doorUsual, least)),
-		Earliest: now.Add(max(scale(left, low)+doorLeast, least)),
-		Latest:   now.Add(max(scale(left, high)+doorMost, least)),
+		At:       later(from.Add(left+doorUsual), soonest),
+		Earliest: later(from.Add(scale(left, low)+doorLeast), soonest),
+		Latest:   later(from.Add(scale(left, high)+doorMost), soonest),
 	}, true
 }
 
 func scale(d time.Duration, by float64) time.Duration { return time.Duration(float64(d) * by) }
 
+// atDoor is since when the courier is at the door, now if it is not.
+func (f *Facts) atDoor(now time.Time) time.Time {
+	if f.Delivery == orders.AtCustomer {
+		return past(f.AtCustomerAt, now)
+	}
+	return now
+}
+
 // atCustomer is when the courier is, or was, at the customer's.
 func (f *Facts) atCustomer(now time.Time) time.Time {
+	if f.Status != orders.OnDelivery {
+		return later(f.ready(now), f.atMerchant(now)).Add(f.ride(f.Merchant, f.Customer, nil, routeUnknown))
+	}
 	switch {
 	case f.Delivery == orders.AtCustomer:
 		return now
-	case f.Status == orders.OnDelivery && f.Courier.known():
-		return f.since(now).Add(f.ride(f.Courier, f.Customer, f.Ahead, routeUnknown))
+	case f.Courier.known():
+		return past(f.CourierAt, now).Add(f.ride(f.Courier, f.Customer, f.Ahead, routeUnknown))
+	case !f.NearbyAt.IsZero():
+		return f.NearbyAt.Add(whileNearby)
 	}
-	leaves := later(f.ready(now), f.atMerchant(now))
-	if f.Status == orders.OnDelivery {
-		if leaves = f.PickedUpAt; leaves.IsZero() {
-			leaves = now
-		}
+	leaves := past(later(f.PickedUpAt, f.AssignedAt), now) // who took over on the way may be anywhere on it
+	if f.Delivery == orders.Unassigned {
+		leaves = now.Add(toMerchantUnknown)
 	}
 	return leaves.Add(f.ride(f.Merchant, f.Customer, nil, routeUnknown))
 }
@@ -131,18 +134,14 @@ func (f *Facts) atMerchant(now time.Time) time.Time {
 	switch {
 	case f.Delivery == orders.AtMerchant:
 		return now
-	case f.Delivery != orders.Assigned || !f.Courier.known() || !f.Merchant.known():
+	case f.Delivery != orders.Assigned:
 		return now.Add(toMerchantUnknown)
+	case f.Courier.known() && f.Merchant.known():
+		return later(now, past(f.CourierAt, now).Add(f.ride(f.Courier, f.Merchant, f.Ahead, toMerchantUnknown)))
+	case !f.NearbyAt.IsZero():
+		return later(now, f.NearbyAt.Add(whileNearby))
 	}
-	return later(now, f.since(now).Add(f.ride(f.Courier, f.Merchant, f.Ahead, toMerchantUnknown)))
-}
-
-// since is the time of the courier's fix, now if that is unknown.
-func (f *Facts) since(now time.Time) time.Time {
-	if f.CourierAt.IsZero() || f.CourierAt.After(now) {
-		return now
-	}
-	return f.CourierAt
+	return later(now, past(f.AssignedAt, now).Add(toMerchantUnknown))
 }
 
 // ride is how long the courier rides from one place to another by way of others, with the hand-over at each of those.
@@ -172,4 +171,12 @@ func later(t, u time.Time) time.Time {
 		return t
 	}
 	return u
+}
+
+// past is t where that is known and not after now, else now.
+func past(t, now time.Time) time.Time {
+	if t.IsZero() || t.After(now) {
+		return now
+	}
+	return t
 }

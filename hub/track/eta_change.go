@@ -1,11 +1,13 @@
 package track
 
-import "time"
+import (
+	"time"
 
-// MinutesLeft is an estimate in whole minutes, as the people see it: rounded up, never 0 while the food is not there.
-func MinutesLeft(at, now time.Time) int {
-	return max(1, int((at.Sub(now)+time.Minute-1)/time.Minute))
-}
+	"doorbell/orders"
+)
+
+// MinutesLeft is orders.MinutesLeft: an estimate in whole minutes, as people see it, never 0 while the food is not there.
+func MinutesLeft(at, now time.Time) int { return orders.MinutesLeft(at, now) }
 
 // soon is when single minutes matter: below it every change of the minute is sent.
 const soon = 5

@@ -44,7 +44,8 @@ func (k CrossingKind) String() string {
 
 // FenceMemory is what the geofence remembers of one order: kept beside the courier's State, 27 bytes when encoded. The
 // zero value has seen nothing. Each crossing comes once for an order's stop and courier epoch. Keep the memory only once
-// the crossings were told, or what failed in between is never told by the geofence.
+// the crossings were told, or what failed in between is never told by the geofence; whoever knows better what was told
+// keeps it after Retell.
 type FenceMemory struct {
 	kind  orders.Stop
 	epoch int64
@@ -54,6 +55,9 @@ type FenceMemory struct {
 	// no pair is far enough apart, all lie within ArrivedLeast of each other.
 	first, last UnixMilli
 }
+
+// Retell has every crossing come again with the next fix that shows it.
+func (m *FenceMemory) Retell() { m.told = 0 }
 
 // Geofence looks at a post's fixes, those of Result.History, and appends what they mean for the courier's stops to dst.
 // It changes the stops' memories. Fixes that Accept did not mark as Fence are passed over.

@@ -134,11 +134,14 @@ func BenchmarkClusterKilledHub(b *testing.B) {
 	c := newClusterRig(b, sockets)
 	dead, alive := c.hubNodes[0], c.hubNodes[1]
 	c.hubs = []string{dead.addr}
-	c.connect(c.lines, 1, nil)
+	open, _ := c.connect(c.lines, 1, nil)
 	c.hubs = []string{alive.addr}
 	reads := metric(b, alive, "doorbell_store_reads_total")
 	if err := dead.cmd.Process.Signal(syscall.SIGKILL); err != nil {
 		b.Fatal(err)
+	}
+	for _, s := range open { // what a client does with a dead socket
+		_ = s.Close()
 	}
 	_, took := c.connect(c.lines, 1, nil)
 	b.ReportMetric(took.Seconds(), "whole-s")

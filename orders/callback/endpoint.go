@@ -77,7 +77,9 @@ func ImplicitOf(o *orders.Order) (Endpoint, bool) {
 }
 
 // Wants reports whether e asked for events of this type.
-func (e *Endpoint) Wants(t orders.EventType) bool { return e.Events == nil || slices.Contains(e.Events, t) }
+func (e *Endpoint) Wants(t orders.EventType) bool {
+	return e.Events == nil || slices.Contains(e.Events, t)
+}
 
 // target is where a row of this kind goes, and its origin: scheme, host and port.
 func (e *Endpoint) target(k Kind) (*url.URL, error) {

@@ -462,14 +462,18 @@ type OrderResponse struct {
 	Deliver  Deliver  `json:"deliver,omitempty,omitzero"`
 	Delivery Delivery `json:"delivery"`
 
-	// EstimatedTime Whole minutes left; absent where unknown.
+	// EstimatedTime Whole minutes left, until etaAt where that is known; absent where unknown.
 	EstimatedTime int `json:"estimatedTime,omitempty,omitzero"`
 
-	// ETAAt Expected at the customer's door.
-	ETAAt       orders.Millis `json:"etaAt,omitempty,omitzero"`
+	// ETAAt When the food is expected at the customer's door, as of this answer: whole seconds, in the future. From the confirmation to the end.
+	ETAAt orders.Millis `json:"etaAt,omitempty,omitzero"`
+
+	// ETAEarliest Not after etaAt, and there with it.
 	ETAEarliest orders.Millis `json:"etaEarliest,omitempty,omitzero"`
-	ETALatest   orders.Millis `json:"etaLatest,omitempty,omitzero"`
-	Items       []OrderLine   `json:"items"`
+
+	// ETALatest Not before etaAt, and there with it.
+	ETALatest orders.Millis `json:"etaLatest,omitempty,omitzero"`
+	Items     []OrderLine   `json:"items"`
 
 	// NotificationURL Where callbacks go.
 	NotificationURL string `json:"notificationUrl,omitempty,omitzero"`
@@ -523,7 +527,7 @@ type OrderResponse struct {
 // OrderStatus Where the order stands. CANCELLED and FAILED are final, as is COMPLETED.
 type OrderStatus = orders.Status
 
-// OrderStatusUpdate The order's state after an event, in what everyone who watches it may know. The first four fields are the whole of onOrderConfirmed's body; an event carries the next three always and the others where the event is about them.
+// OrderStatusUpdate The order's state after an event, in what everyone who watches it may know. The first four fields are the whole of onOrderConfirmed's body; an event always carries restaurantId, payment and delivery, the three of the arrival where estimatedTime comes from them, and the others where the event is about them.
 type OrderStatusUpdate struct {
 	// AcceptBy Until then the merchant must have accepted.
 	AcceptBy            orders.Millis      `json:"acceptBy,omitempty,omitzero"`
@@ -534,10 +538,19 @@ type OrderStatusUpdate struct {
 	Currency Currency       `json:"currency,omitempty,omitzero"`
 	Delivery *EventDelivery `json:"delivery,omitempty"`
 
-	// EstimatedTime Whole minutes left; absent where unknown.
+	// EstimatedTime Whole minutes left, until etaAt where that is known; absent where unknown.
 	//
 	// Example: 23
 	EstimatedTime int `json:"estimatedTime,omitempty,omitzero"`
+
+	// ETAAt When the food is expected at the customer's door, as of the event: whole seconds. From the confirmation to the end.
+	ETAAt orders.Millis `json:"etaAt,omitempty,omitzero"`
+
+	// ETAEarliest Not after etaAt, and there with it.
+	ETAEarliest orders.Millis `json:"etaEarliest,omitempty,omitzero"`
+
+	// ETALatest Not before etaAt, and there with it.
+	ETALatest orders.Millis `json:"etaLatest,omitempty,omitzero"`
 
 	// Items The lines, where they are new or have changed.
 	Items []EventLine `json:"items,omitempty,omitzero"`

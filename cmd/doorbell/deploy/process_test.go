@@ -36,7 +36,10 @@ func startProcess(t testing.TB, name string, env []string, argv ...string) *proc
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that panics leaves nothing behind
 	started := make(chan error)
 	go func() {
-		runtime.LockOSThread() // Pdeathsig is about the thread
+		// Pdeathsig is about the thread that started it, so it waits here; unlocked it lives on, as others may have started
+		// something on it, too.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
 		defer close(p.exited)
 		err := p.cmd.Start()
 		started <- err

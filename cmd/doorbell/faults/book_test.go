@@ -18,6 +18,7 @@ type entry struct {
 	seq                  int64
 	status               orders.Status
 	endedAt              time.Time // when it ended; zero while it runs, as far as anybody was told
+	heardAt              time.Time // when the answer came that said seq
 	timeline             []event
 	refused              []string // what was answered with 4xx, step and body
 	old                  bool     // from before a restored backup: its history may have begun again
@@ -54,6 +55,7 @@ func (b *book) heard(note string, courier string, a answer) (order, error) {
 		e.courier = courier
 	}
 	if o.Seq > e.seq {
+		e.heardAt = time.Now()
 		e.take(o)
 	}
 	return o, nil
@@ -64,6 +66,11 @@ func (e *entry) take(o order) {
 	e.customer, e.restaurant = o.CustomerID, o.RestaurantID
 	e.seq, e.status, e.timeline = o.Seq, o.Status, o.Timeline
 	e.shown = e.shown || o.Payment.Status == orders.Paid || o.Payment.Status == orders.CashDue
+	e.end(o)
+}
+
+// end notes when an order ended, if it has.
+func (e *entry) end(o order) {
 	if e.endedAt = (time.Time{}); !o.Status.Final() {
 		return
 	}

@@ -19,8 +19,17 @@ type truth struct {
 	missing bool
 }
 
-// read asks for an order and its history, as ops.
+// read asks for an order and its history, as ops. A clock may fire between the two, so they are asked until they agree.
 func (w *world) read(id string) (tr truth, err error) {
+	for range 5 {
+		if tr, err = w.readOnce(id); err != nil || tr.missing || int64(len(tr.events)) == tr.Seq {
+			break
+		}
+	}
+	return tr, err
+}
+
+func (w *world) readOnce(id string) (tr truth, err error) {
 	ctx := context.Background()
 	a, err := w.rest.do(ctx, "GET", "/v1/orders/"+id, w.people.ops.token, nil)
 	if err != nil {

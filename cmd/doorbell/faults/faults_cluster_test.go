@@ -14,7 +14,7 @@ var clusterFaults = []fault{
 		begin: func(w *world) { w.cluster.Servers[1].Kill() },
 		end:   func(w *world) { w.cluster.Servers[1].Start(); w.clusterWhole() },
 	},
-	{name: "Cluster: a master emptied (FLUSHALL)", blind: true, begin: func(w *world) { w.cluster.Servers[2].Flush() }},
+	{name: "Cluster: a master emptied (FLUSHALL)", up: true, blind: true, begin: func(w *world) { w.cluster.Servers[2].Flush() }},
 }
 
 // clusterWhole waits until every master says that all slots are served.

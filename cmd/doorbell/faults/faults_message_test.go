@@ -12,7 +12,7 @@ import (
 // nothing is changed meanwhile, so that it is the bus that notices.
 var messageFaults = []fault{
 	{
-		name: "one pub/sub connection deaf though connected", hold: 2 * time.Second, mute: true,
+		name: "one pub/sub connection deaf though connected", hold: 2 * time.Second, up: true, mute: true,
 		begin: func(w *world) {
 			p := w.toRedis[w.any("hub").name]
 			newest := p.Made()
@@ -25,9 +25,9 @@ var messageFaults = []fault{
 		},
 		end: onEvery(redisProxies, (*proxytest.Proxy).Heal),
 	},
-	{name: "messages dropped, three in ten", hold: 2 * time.Second, mute: true, begin: onHubs(drop), end: onEvery(redisProxies, (*proxytest.Proxy).Heal)},
-	{name: "messages repeated, one in two", hold: 2 * time.Second, mute: true, begin: onHubs(repeat), end: onEvery(redisProxies, (*proxytest.Proxy).Heal)},
-	{name: "messages reordered, one in two", hold: 2 * time.Second, mute: true, begin: onHubs(reorder), end: onEvery(redisProxies, (*proxytest.Proxy).Heal)},
+	{name: "messages dropped, three in ten", hold: 2 * time.Second, up: true, mute: true, begin: onHubs(drop), end: onEvery(redisProxies, (*proxytest.Proxy).Heal)},
+	{name: "messages repeated, one in two", hold: 2 * time.Second, up: true, mute: true, begin: onHubs(repeat), end: onEvery(redisProxies, (*proxytest.Proxy).Heal)},
+	{name: "messages reordered, one in two", hold: 2 * time.Second, up: true, mute: true, begin: onHubs(reorder), end: onEvery(redisProxies, (*proxytest.Proxy).Heal)},
 }
 
 // onHubs does something to the messages that reach hub nodes, each with what it has to remember.

@@ -7,10 +7,10 @@ import (
 
 // nodeFaults are what may happen to a node.
 var nodeFaults = []fault{
-	{name: "api node killed (kill -9)", once: true, hold: time.Second, begin: kill("api"), end: startVictim},
-	{name: "hub node killed (kill -9)", once: true, hold: time.Second, begin: kill("hub"), end: startVictim},
-	{name: "callbacks node killed (kill -9)", once: true, hold: time.Second, begin: kill("callbacks"), end: startVictim},
-	{name: "rolling restart (SIGTERM), every node", begin: rollAll},
+	{name: "api node killed (kill -9)", up: true, hold: time.Second, begin: kill("api"), end: startVictim},
+	{name: "hub node killed (kill -9)", up: true, hold: time.Second, begin: kill("hub"), end: startVictim},
+	{name: "callbacks node killed (kill -9)", up: true, hold: time.Second, begin: kill("callbacks"), end: startVictim},
+	{name: "rolling restart (SIGTERM), every node", up: true, begin: rollAll},
 }
 
 // kill kills any node that plays a role.
@@ -48,7 +48,7 @@ var frozen = fault{
 
 // wrongClock has timers and times come from a node whose clock is ten minutes fast, then ten minutes slow.
 var wrongClock = fault{
-	name: "an api node's clock ten minutes off",
+	name: "an api node's clock ten minutes off", up: true,
 	begin: func(w *world) {
 		n := w.any("api")
 		w.victim = n

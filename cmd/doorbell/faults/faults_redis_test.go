@@ -12,7 +12,7 @@ var redisFaults = []fault{
 		name: "Redis killed, back empty", hold: 1500 * time.Millisecond, blind: true,
 		begin: func(w *world) { w.redis.Kill() }, end: func(w *world) { w.redis.Start() },
 	},
-	{name: "Redis emptied (FLUSHALL)", blind: true, begin: func(w *world) { w.redis.Flush() }},
+	{name: "Redis emptied (FLUSHALL)", up: true, blind: true, begin: func(w *world) { w.redis.Flush() }},
 	{name: "Redis restored from an old file", blind: true, begin: func(w *world) {
 		file := w.redis.Save()
 		time.Sleep(time.Second) // of changes that the file does not know
@@ -26,9 +26,9 @@ var redisFaults = []fault{
 		name: "Redis unreachable for one hub (cut)", hold: 2 * time.Second, blind: true,
 		begin: func(w *world) { w.toRedis[w.any("hub").name].Cut() }, end: onEvery(redisProxies, (*proxytest.Proxy).Heal),
 	},
-	{name: "Redis connections reset (RST)", begin: onEvery(redisProxies, (*proxytest.Proxy).Reset)},
+	{name: "Redis connections reset (RST)", up: true, begin: onEvery(redisProxies, (*proxytest.Proxy).Reset)},
 	{
-		name: "Redis slow (100 ms each way)", hold: 2 * time.Second,
+		name: "Redis slow (100 ms each way)", hold: 2 * time.Second, up: true, blind: true,
 		begin: onEvery(redisProxies, func(p *proxytest.Proxy) { p.Delay(100 * time.Millisecond) }),
 		end:   onEvery(redisProxies, (*proxytest.Proxy).Heal),
 	},

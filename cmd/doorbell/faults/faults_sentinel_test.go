@@ -9,9 +9,9 @@ import (
 )
 
 // staleFailover makes a replica the primary that has not heard of the last second: what was published then, one Redis
-// had taken, and it is dead. The time to whole counts from that death.
+// had taken, and it is dead.
 var staleFailover = fault{
-	name: "Sentinel failover to a stale replica", limit: failoverLimit, blind: true,
+	name: "Sentinel failover to a stale replica", limit: failoverLimit, up: true, blind: true,
 	begin: func(w *world) {
 		primary := w.sentinel.Primary()
 		stale := w.sentinel.Servers[0]
@@ -28,6 +28,7 @@ var staleFailover = fault{
 		w.replication(stale, "master_link_status:down")
 		time.Sleep(time.Second) // of publishes that only the primary takes
 		primary.Kill()
+		w.sentinel.WaitFailover(primary)
 	},
 	after: func(w *world) {
 		for _, s := range w.sentinel.Servers {

@@ -39,6 +39,9 @@ func (l *load) run(ctx context.Context, workers int) {
 	all.Wait()
 }
 
+// slower is how much longer some take between two requests.
+const slower = 5
+
 // step is one request about an order.
 type step struct {
 	name, method, token string
@@ -80,6 +83,9 @@ func (l *load) life(ctx context.Context, i int, note string) {
 		way = append(way[:len(way)-7], step{name: "cancel", token: customer.token, body: js{"reason": "CUSTOMER_CANCELLED"}})
 	}
 	for _, s := range way {
+		if i%8 == 7 { // a slow kitchen: its orders live through most faults
+			l.rest.pace(ctx, slower*l.think)
+		}
 		if !l.take(ctx, path, note, s) {
 			return
 		}

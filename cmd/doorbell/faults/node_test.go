@@ -185,16 +185,22 @@ func (n *node) mark(ready bool) {
 	n.ready = ready
 }
 
-// races is what the race detector said of the node, "" = nothing.
+// races is what the race detector said of the node since it was last asked, "" = nothing.
 func (n *node) races() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	i := slices.IndexFunc(n.lines, func(l string) bool { return strings.Contains(l, "WARNING: DATA RACE") })
+	i := slices.IndexFunc(n.lines, func(l string) bool { return strings.Contains(l, raceWarning) })
 	if i < 0 {
 		return ""
 	}
-	return strings.Join(n.lines[i:min(len(n.lines), i+60)], "\n")
+	text := strings.Join(n.lines[i:min(len(n.lines), i+60)], "\n")
+	for i := range n.lines {
+		n.lines[i] = strings.ReplaceAll(n.lines[i], raceWarning, "(a data race, told above)")
+	}
+	return text
 }
+
+const raceWarning = "WARNING: DATA RACE"
 
 // newNode makes a node's folder. It runs nothing; what is run ends with the test.
 func newNode(t testing.TB, dir, name string, roles []string, args ...string) *node {

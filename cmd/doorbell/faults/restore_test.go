@@ -30,8 +30,11 @@ func restore(w *world) {
 	w.oracle.allowBack(seqs)
 	w.cli("restore", "--postgres", w.database, file)
 	ended := time.Now()
-	w.rewind(was, seqs)
+	unknown := w.rewind(was, seqs)
 	r.whole = w.untilBack(ended, seqs)
+	for _, id := range unknown {
+		w.forget(id)
+	}
 	w.endOld(was)
 	w.load.resume()
 	time.Sleep(afterwards) // of load on what is restored
@@ -61,11 +64,13 @@ func (w *world) backUp() (file string, was []order) {
 	return file, was
 }
 
-// rewind makes the book what the restored database is. Orders that had ended meanwhile are watched again.
-func (w *world) rewind(was []order, seqs map[string]int64) {
+// rewind makes the book what the restored database is, and returns what that does not know. Orders that had ended
+// meanwhile are watched again.
+func (w *world) rewind(was []order, seqs map[string]int64) (unknown []string) {
 	for _, e := range w.book.all() {
 		if _, ok := seqs[e.id]; !ok {
 			w.book.drop(e.id)
+			unknown = append(unknown, e.id)
 		}
 	}
 	w.book.mu.Lock()
@@ -86,6 +91,7 @@ func (w *world) rewind(was []order, seqs map[string]int64) {
 	for _, o := range again {
 		w.placed(o)
 	}
+	return unknown
 }
 
 // untilBack waits until every watcher is where the restored database is, and shows nothing that it does not know.

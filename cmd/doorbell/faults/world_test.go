@@ -83,6 +83,11 @@ func newWorld(t testing.TB, name string, kind redisKind, l layout) *world {
 	case cluster:
 		w.cluster = redistest.StartCluster(t)
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(w.serverLogs())
+		}
+	})
 	key := []byte(strings.Repeat("k", 40))
 	if err := os.WriteFile(w.keyFile(), key, 0o600); err != nil {
 		t.Fatal(err)
@@ -208,6 +213,18 @@ func (w *world) any(role string) *node {
 		}
 	}
 	return list[rand.IntN(len(list))]
+}
+
+// serverLogs is the end of what every Redis server said, which keep their logs in the test's folder.
+func (w *world) serverLogs() string {
+	files, _ := filepath.Glob(filepath.Join(filepath.Dir(w.dir), "*", "log"))
+	var out strings.Builder
+	for _, f := range files {
+		if b, err := os.ReadFile(f); err == nil {
+			fmt.Fprintf(&out, "\n%s ends:\n%s", f, b[max(0, len(b)-1500):])
+		}
+	}
+	return out.String()
 }
 
 // cli runs a command of the program to its end.
