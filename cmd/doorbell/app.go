@@ -122,7 +122,7 @@ func (a *app) newWeb(p parsed, revocations *auth.Revocations, reg prometheus.Reg
 	if err != nil {
 		return nil, fmt.Errorf("--trusted-proxies: %w", err)
 	}
-	viewer, gate := web.Viewer{PublicURL: a.publicURL()}, web.Gate{Verifier: a.verifier, Orders: a.service}
+	viewer, gate := web.Viewer{PublicURL: a.publicURL(), Estimator: p.policy.Estimator}, web.Gate{Verifier: a.verifier, Orders: a.service}
 	a.hub = hub.New(hub.Config{
 		Source: a.on.store, Recent: a.on.near, Now: a.on.now, View: viewer.JSON, Verify: gate.Live, MaxSessions: maxSessions(), MaxPerSubject: a.cfg.SocketsPerSubject,
 		Log: a.log, Registerer: reg,

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
+	"doorbell/hub/track"
 	"doorbell/orders"
 )
 
@@ -182,6 +183,7 @@ func (c *config) check() (parsed, error) {
 		}
 	}
 	p.policy = orders.DefaultPolicy
+	p.policy.Estimator = track.OfOrders{Estimator: track.Formula{}}
 	p.policy.PayBy, p.policy.AcceptBy, p.policy.CourierBy = c.PayBy, c.AcceptBy, c.CourierBy
 	p.policy.AmendmentBy, p.policy.CancelAnswer, p.policy.ContactWait = c.AmendmentBy, c.CancelAnswerBy, c.ContactWait
 	return p, nil

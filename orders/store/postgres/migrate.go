@@ -32,7 +32,7 @@ const (
 	migrationsLock = 0x646f6f72_6d696772
 	// migrationsWatch is the pause between looks whether the server that migrates still answers.
 	migrationsWatch = time.Second
-	// cancelPatience is how long a migration that is given up may take to be cancelled.
+	// cancelPatience is how long the server may take to cancel a migration that is given up.
 	cancelPatience = time.Second
 	// codeLockTimeout is the SQLSTATE of whoever did not get a lock within lock_timeout.
 	codeLockTimeout = "55P03"
@@ -57,7 +57,7 @@ func migrate(ctx context.Context, l *link) error {
 func checkLevel(ctx context.Context, l *link) (level int, err error) {
 	for {
 		level, err = readLevel(ctx, l)
-		if codeOf(err) != codeLockTimeout { // which each try meets again; until then the server answers
+		if codeOf(err) != codeLockTimeout { // that takes its time on the server, which so is there
 			return level, err
 		}
 	}
@@ -65,12 +65,15 @@ func checkLevel(ctx context.Context, l *link) (level int, err error) {
 
 // readLevel is checkLevel for whoever does not wait.
 func readLevel(ctx context.Context, l *link) (level int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
+	ask := func(text string, into any) error {
+		ctx, cancel := context.WithTimeout(ctx, readTimeout)
+		defer cancel()
+		return l.QueryRow(ctx, text).Scan(into)
+	}
 	var there bool
-	err = l.QueryRow(ctx, `SELECT to_regclass('goose_db_version') IS NOT NULL`).Scan(&there)
+	err = ask(`SELECT to_regclass('goose_db_version') IS NOT NULL`, &there)
 	if err == nil && there {
-		err = l.QueryRow(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&level)
+		err = ask(`SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied`, &level)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("read the schema level: %w", err)
@@ -79,13 +82,13 @@ func readLevel(ctx context.Context, l *link) (level int, err error) {
 		return 0, nil
 	}
 	var needs int
-	switch err := l.QueryRow(ctx, store.ReadNeeds).Scan(&needs); {
+	switch err := ask(store.ReadNeeds, &needs); {
 	case errors.Is(err, pgx.ErrNoRows), codeOf(err) == codeNoTable:
-		return level, errors.New("the database's table meta has no row 'needs': it is not one of doorbell's")
+		return 0, errors.New("the database's table meta has no row 'needs': it is not one of doorbell's")
 	case err != nil:
-		return level, fmt.Errorf("read what the database needs: %w", err)
+		return 0, fmt.Errorf("read what the database needs: %w", err)
 	case needs > schemaLevel:
-		return level, fmt.Errorf("the database needs a program of schema level %d and this one has %d: "+
+		return 0, fmt.Errorf("the database needs a program of schema level %d and this one has %d: "+
 			"start the doorbell that used it last, or a newer one, or restore a backup made before that upgrade",
 			needs, schemaLevel)
 	}
@@ -101,8 +104,7 @@ func upgrade(ctx context.Context, l *link) error {
 	}
 	h := openHandle(l.Config())
 	defer h.close()
-	p, err := goose.NewProvider(goose.DialectPostgres, h.db, files,
-		goose.WithSessionLocker(schemaLock{}), goose.WithLogger(goose.NopLogger()))
+	p, err := goose.NewProvider(goose.DialectPostgres, h.db, files, goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
@@ -136,41 +138,20 @@ func unanswered(ctx context.Context, l *link) error {
 			return context.Cause(ctx)
 		case <-tick.C:
 		}
-		ask, cancel := context.WithTimeout(ctx, readTimeout)
+		ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout) // l is used afterwards
 		err := l.Ping(ask)
 		cancel()
 		if err != nil {
-			return awayError{err}
+			return awayError{fmt.Errorf("the server no longer answers: %w", err)}
 		}
 	}
 }
 
-// schemaLock implements goose's lock.SessionLocker. goose's own asks once a second or less often: of four nodes that
-// start on an empty database, the last would be up three seconds after the first instead of a tenth of one.
+// handle is a database/sql handle, as goose needs one. It has one connection at a time, and that holds migrationsLock:
+// who works on it is alone. Its end does not wait for a server that is away.
 //
-// It asks, rather than waiting in the server, since CREATE INDEX CONCURRENTLY waits for all who wait there.
-type schemaLock struct{}
-
-// SessionLock waits until the lock is this session's, or ctx ends.
-func (schemaLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
-	for {
-		var got bool
-		err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1)`, int64(migrationsLock)).Scan(&got)
-		if err != nil || got {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(lockRetry):
-		}
-	}
-}
-
-// SessionUnlock does nothing: the session ends right behind it, and the lock with it, whether or not the server answers.
-func (schemaLock) SessionUnlock(context.Context, *sql.Conn) error { return nil }
-
-// handle is a database/sql handle, which goose needs. Its end does not wait for a server that is away.
+// The lock is not one of goose's. Provider.Up takes those after it has looked for its table and made it: of four nodes on
+// an empty database three fail at that, and pause for a second. Nor does it ask for them more than once a second.
 type handle struct {
 	db *sql.DB
 
@@ -187,13 +168,29 @@ func openHandle(cfg *pgx.ConnConfig) *handle {
 	cfg.RuntimeParams["statement_timeout"], cfg.RuntimeParams["lock_timeout"] = "0", "0"
 	// A node that is stopped between two migrations would keep the others waiting. Inside of one idleTimeout is set, too.
 	cfg.RuntimeParams["idle_session_timeout"] = strconv.FormatInt(idleTimeout.Milliseconds(), 10)
-	h.db = stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(func(_ context.Context, conn *pgx.Conn) error {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.conns = append(h.conns, conn)
-		return nil
-	}))
+	h.db = stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(h.lock))
+	h.db.SetMaxOpenConns(1)
 	return h
+}
+
+// lock waits until migrationsLock is the connection's, or ctx ends. It asks, rather than waiting in the server, since
+// CREATE INDEX CONCURRENTLY would wait for whoever waits there.
+func (h *handle) lock(ctx context.Context, conn *pgx.Conn) error {
+	h.mu.Lock()
+	h.conns = append(h.conns, conn)
+	h.mu.Unlock()
+	for {
+		var got bool
+		err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, int64(migrationsLock)).Scan(&got)
+		if err != nil || got {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(lockRetry):
+		}
+	}
 }
 
 func (h *handle) dial(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -215,13 +212,16 @@ func (h *handle) dial(ctx context.Context, network, addr string) (net.Conn, erro
 // close ends everything. What is still under way gets cancelPatience to be cancelled: otherwise the server would finish
 // it for nobody, holding its locks.
 func (h *handle) close() {
-	_ = h.db.Close()
 	patience := time.AfterFunc(cancelPatience, h.drop)
 	defer patience.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), cancelPatience)
+	defer cancel()
+	_ = h.db.Close()
 	h.mu.Lock()
 	conns := h.conns
 	h.mu.Unlock()
 	for _, conn := range conns {
+		_ = conn.Close(ctx) // database/sql never had the one whose lock did not come
 		<-conn.PgConn().CleanupDone()
 	}
 	h.drop()
