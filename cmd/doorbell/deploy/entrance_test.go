@@ -207,7 +207,7 @@ func TestEntrance(t *testing.T) {
 		log := in.gate.log()
 		for what, text := range map[string]string{
 			"a token": secret, "a token's beginning": "eyJ", "the customer's token": who.customer, "an order's id": id, "a path": "/v1/",
-			"a subprotocol": "bearer.", "a query": "token=", "a cookie": "session", "a path of its own": "/docs",
+			"a subprotocol": "bearer.", "a query": "token=", "a cookie": "session=", "a path of its own": "/docs",
 		} {
 			if i := strings.Index(log, text); i >= 0 {
 				t.Errorf("%s stands in the gateway's log: …%s", what, log[max(0, i-80):min(len(log), i+40)])

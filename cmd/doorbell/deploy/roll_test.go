@@ -20,7 +20,7 @@ type witness struct {
 	t *testing.T
 	*client.Client
 
-	mu   sync.Mutex // guards the following
+	mu     sync.Mutex // guards the following
 	seq    map[string]int64
 	healed int // snapshots of what it knew already
 	cuts   int // times that it had no socket
