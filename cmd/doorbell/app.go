@@ -241,15 +241,27 @@ func (a *app) run(ctx context.Context) error {
 // drain moves live clients away and lets requests finish. Clients may take --drain, the requests drainRest after that.
 func (a *app) drain() {
 	a.log.Info().Int64("drain_ms", a.cfg.Drain.Milliseconds()).Int("sessions", a.hub.Sessions()).Msg("draining")
+	notice := time.NewTimer(a.notice())
+	defer notice.Stop()
 	a.web.Drain()
 	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.Drain+drainRest)
 	defer cancel()
 	a.hub.Drain(ctx, a.cfg.Drain)
+	<-notice.C
 	a.endAll()
 	if err := a.public.Shutdown(ctx); err != nil {
 		_ = a.public.Close()
 	}
 	_ = a.admin.Close()
+}
+
+// notice is how long a node that stops still takes requests, though it may have nobody left to move. One of many is sent
+// requests until the gateway has seen that /readyz says no; a node that is alone is asked by nobody who could go elsewhere.
+func (a *app) notice() time.Duration {
+	if a.cfg.Redis == "" {
+		return 0
+	}
+	return min(hub.DrainNotice, a.cfg.Drain)
 }
 
 // drainRest is what a stop may take beyond --drain: 8 s, so that by default it is over after 28 s, before the usual

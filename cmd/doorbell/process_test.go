@@ -160,6 +160,7 @@ func startEnv(t testing.TB, dir string, env []string, args ...string) *server {
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // Pdeathsig is about the thread
+		defer runtime.UnlockOSThread()
 		defer close(s.exited)
 		err := s.cmd.Start()
 		started <- err

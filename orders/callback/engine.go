@@ -26,6 +26,8 @@ const (
 	// failingGap is a silence after which failures count anew: one failure, three days without an order, and another one
 	// are not three days of failure.
 	failingGap = 24 * time.Hour
+	// failingNotice is how long an endpoint may fail before ops are told; they are told sooner when its breaker opens.
+	failingNotice = 5 * time.Minute
 	// ackKept is how long an ack is remembered for a row that is not known yet.
 	ackKept = 5 * time.Second
 

@@ -212,7 +212,7 @@ func TestEngineRetryAfter(t *testing.T) {
 	e := at("a.test")
 	inWorld(t, []Endpoint{e}, func(t *testing.T, w *world) {
 		w.to.answers(func(n int, _ arrival) reply {
-			if n <= 3 {
+			if n <= 5 {
 				return reply{status: 429, header: map[string]string{"Retry-After": "120"}}
 			}
 			return reply{status: 500}
@@ -432,11 +432,11 @@ func TestEngineHang(t *testing.T) {
 // TestEngineLimit: endpoints in trouble have a part of all tries, and give the rest to the others.
 func TestEngineLimit(t *testing.T) {
 	var all []Endpoint
-	for i := range 40 {
+	for i := range 11 {
 		all = append(all, at(fmt.Sprintf("h%d.test", i)))
 	}
 	inWorld(t, all, func(t *testing.T, w *world) {
-		w.cfg.Limit = 8
+		w.set(func() { w.cfg.Limit = 16 })
 		w.to.answers(func(_ int, a arrival) reply {
 			if a.host != "h0.test" {
 				return reply{after: time.Hour}
@@ -444,9 +444,16 @@ func TestEngineLimit(t *testing.T) {
 			return reply{}
 		})
 		for i, e := range all[1:] {
-			w.commit(row(e, fmt.Sprintf("ord_%d", i), 1, orders.OrderReady), row(e, fmt.Sprintf("ord_x%d", i), 1, orders.OrderReady))
+			for n := range 20 {
+				w.commit(row(e, fmt.Sprintf("ord_%d_%d", i, n), 1, orders.OrderReady))
+			}
 		}
-		after(5 * time.Second) // all that hang are known to
+		after(2 * time.Second) // that they hang is known
+		w.set(func() {
+			if w.trouble < 16 || w.inFlight != w.trouble {
+				t.Errorf("%d tries hang of %d", w.trouble, w.inFlight)
+			}
+		})
 		w.commit(row(all[0], "ord_good", 1, orders.OrderReady))
 		after(time.Second)
 		if got := w.to.ids(); !slices.Contains(got, "ord_good:1") {
@@ -464,7 +471,7 @@ func TestEngineLimit(t *testing.T) {
 func TestEngineFairTurns(t *testing.T) {
 	a, b := at("a.test"), at("b.test")
 	inWorld(t, []Endpoint{a, b}, func(t *testing.T, w *world) {
-		w.cfg.Limit = 1
+		w.set(func() { w.cfg.Limit = 1 })
 		w.to.always(reply{after: 10 * time.Millisecond})
 		for i := range 1000 {
 			w.commit(row(a, fmt.Sprintf("ord_%d", i), 1, orders.OrderReady))
@@ -512,7 +519,7 @@ func TestEngineShutdown(t *testing.T) {
 	}{{3 * time.Second, 0}, {time.Hour, 1}} {
 		t.Run(fmt.Sprintf("an answer takes %v", c.takes), func(t *testing.T) {
 			inWorld(t, []Endpoint{e}, func(t *testing.T, w *world) {
-				w.cfg.Drain = 4 * time.Second
+				w.set(func() { w.cfg.Drain = 4 * time.Second })
 				w.to.always(reply{after: c.takes})
 				w.commit(row(e, "ord_1", 1, orders.OrderReady))
 				after(10 * time.Millisecond)
@@ -578,4 +585,3 @@ func TestEngineStatusDoor(t *testing.T) {
 		}
 	})
 }
-

@@ -65,12 +65,13 @@ func (e *Engine) failed(p *endpoint, v *verdict, now time.Time, opened bool) {
 	c := p.cfg
 	anew := c.FailingSince.IsZero() || !p.lastFail.IsZero() && now.Sub(p.lastFail) > failingGap
 	p.lastFail = now
-	if anew || opened && !c.Noticed {
+	tell := !c.Noticed && (opened || !anew && now.Sub(c.FailingSince) >= failingNotice)
+	if anew || tell {
 		e.configure(p, func(c *Endpoint) {
 			if anew {
 				c.FailingSince = now
 			}
-			if opened && !c.Noticed {
+			if tell {
 				c.Noticed = true
 				e.notice(EndpointFailing, c, "", now)
 			}

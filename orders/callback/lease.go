@@ -153,6 +153,7 @@ func (e *Engine) drop(s *shard) {
 func (e *Engine) remove(p *endpoint) {
 	p.removed = true
 	e.bells.unset(&p.bell)
+	e.bells.unset(&p.watch)
 	e.metrics.breaker(p.breaker.state, breakerClosed)
 	p.breaker = breaker{}
 	p.ready = fifo[*lane]{}

@@ -24,15 +24,16 @@ type endpoint struct {
 	inTurn   bool        // it stands in the ring, at its origin or with those in trouble
 	inFlight int
 	progress time.Time // of the last end of a try, or since when tries are under way
-	tried    bool
-	lastOK   bool // the last try found a receiver that works
-	trouble  bool // its tries count against the share of those in trouble
+	tried    bool      // a try has ended
+	lastOK   bool      // the last one found a receiver that works
+	trouble  bool      // its tries count against the share of those in trouble
 	breaker  breaker
 	hold     time.Time // nothing before: an answer's Retry-After
 	lastFail time.Time
 	used     time.Time // something was sent or waited
 	removed  bool      // the engine has let go of it
-	bell     alarm
+	bell     alarm     // a pause is over
+	watch    alarm     // to see whether it hangs, while tries are under way
 }
 
 // origin is a scheme, host and port, which several endpoints may share. The engine's lock guards it.
@@ -67,9 +68,17 @@ func newShard(n int) *shard {
 // stuckAfter is how long an endpoint's tries may go without one of them ending before it counts as being in trouble.
 const stuckAfter = time.Second
 
+// well reports whether the last try found a receiver that works; before the first, whether its origin ever did.
+func (p *endpoint) well() bool {
+	if p.tried {
+		return p.lastOK
+	}
+	return p.origin != nil && p.origin.proven
+}
+
 // troubled reports whether an endpoint fails or hangs.
 func (p *endpoint) troubled(now time.Time) bool {
-	return p.tried && !p.lastOK || p.inFlight > 0 && now.Sub(p.progress) >= stuckAfter
+	return !p.well() || p.inFlight > 0 && now.Sub(p.progress) >= stuckAfter
 }
 
 // cap is how many tries may be under way: a few until it is known that they are answered.
@@ -81,19 +90,27 @@ func (p *endpoint) cap(usual int) int {
 	switch {
 	case p.breaker.state == breakerHalf:
 		return 1
-	case !p.lastOK:
+	case !p.well():
 		return min(slowStart, most)
 	}
 	return most
 }
 
-// slowStart is the cap of an endpoint that has not answered yet, or failed at last.
+// slowStart is the cap of an endpoint that failed at last, or of which nothing good is known.
 const slowStart = 2
 
-// ring implements [ringer]: a pause is over, or it is time to see whether it hangs.
+// ring implements [ringer].
 func (p *endpoint) ring(e *Engine, now time.Time) {
 	e.mark(p, now)
 	e.enlist(p)
+	e.look(p, now)
+}
+
+// look has an endpoint with tries under way looked at when it would count as hanging. The lock is held.
+func (e *Engine) look(p *endpoint, now time.Time) {
+	if at := p.progress.Add(stuckAfter); p.inFlight > 0 && p.watch.pos == 0 && at.After(now) {
+		e.wake(&p.watch, at)
+	}
 }
 
 // ring implements [ringer]: one more may try an origin that is not proven yet.

@@ -114,7 +114,7 @@ func (e *Engine) lane(s *shard, r *Row) *lane {
 	p := e.endpoints[r.Endpoint]
 	if p == nil {
 		p = &endpoint{id: r.Endpoint, shard: s}
-		p.bell.who = p
+		p.bell.who, p.watch.who = p, p
 		e.endpoints[r.Endpoint] = p
 		e.ask(p)
 	}

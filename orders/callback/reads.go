@@ -307,7 +307,7 @@ func (e *Engine) runLook(ctx context.Context) {
 		if since.IsZero() {
 			since = now
 		}
-		if e.look(ctx, shards, since.Add(-lookBack)) == nil {
+		if e.seek(ctx, shards, since.Add(-lookBack)) == nil {
 			since = now
 		}
 	}
@@ -323,8 +323,8 @@ func (e *Engine) lookAt() (shards []int) {
 	return shards
 }
 
-// look has lanes read of which rows were made that are not known here.
-func (e *Engine) look(ctx context.Context, shards []int, since time.Time) error {
+// seek has lanes read of which rows were made that are not known here.
+func (e *Engine) seek(ctx context.Context, shards []int, since time.Time) error {
 	for {
 		call, cancel := context.WithTimeout(ctx, readTime)
 		rows, err := e.store.MadeSince(call, shards, since, lookPage)

@@ -113,6 +113,7 @@ func (e *Engine) ended(p *endpoint, now time.Time) {
 		e.trouble--
 	}
 	p.progress, p.used = now, time.Now()
+	e.look(p, now)
 }
 
 // conclude does to the row what the verdict says. The lock is held.

@@ -51,9 +51,6 @@ func (e *Engine) may(p *endpoint, now time.Time) bool {
 		e.wake(&p.bell, p.breaker.until)
 		return false
 	case p.inFlight >= p.cap(e.cfg.EndpointCap):
-		if !p.trouble {
-			e.wake(&p.bell, p.progress.Add(stuckAfter)) // then it counts as hanging
-		}
 		return false // until a try ends
 	case p.trouble && e.trouble >= e.troubleLimit():
 		p.inTurn = true
@@ -174,6 +171,7 @@ func (e *Engine) start(p *endpoint, l *lane, now time.Time) {
 	if p.trouble {
 		e.trouble++
 	}
+	e.look(p, now)
 	if now.Sub(p.read) > freshCfg {
 		e.ask(p)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -110,18 +111,12 @@ func (s *Server) try() (said string, ok bool) {
 	}
 	cmd := exec.Command(s.binary, args...)
 	cmd.Stdout, cmd.Stderr = log, log
-	endWithParent(cmd)
-	err = cmd.Start()
+	done, err := run(cmd)
 	_ = log.Close()
 	if err != nil {
 		s.mu.Unlock()
 		return err.Error(), false
 	}
-	done := make(chan struct{})
-	go func() {
-		_ = cmd.Wait()
-		close(done)
-	}()
 	s.cmd, s.done = cmd, done
 	if fresh {
 		s.client = redis.NewClient(&redis.Options{
@@ -155,6 +150,25 @@ func (s *Server) try() (said string, ok bool) {
 	}
 	text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
 	return "no answer in time\n" + string(text), false
+}
+
+// run starts a server that is killed when this process dies, however it dies. The kernel takes that as the end of the
+// thread that started it, so that thread waits here until done closes with the server's end.
+func run(cmd *exec.Cmd) (done chan struct{}, err error) {
+	endWithParent(cmd)
+	done = make(chan struct{})
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(done)
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+		}
+	}()
+	return done, <-started
 }
 
 func (s *Server) addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
