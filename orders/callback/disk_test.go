@@ -144,6 +144,11 @@ func (d *door) Hold(ctx context.Context, give []int) (h Holding, err error) {
 				h.Shards = append(h.Shards, n)
 			}
 		}
+		for _, node := range d.holder {
+			if until := d.leases[node]; node != d.node && !until.IsZero() && (h.Free.IsZero() || until.Before(h.Free)) {
+				h.Free = until
+			}
+		}
 		slices.Sort(h.Shards)
 		h.Now = now.Round(0)
 	})

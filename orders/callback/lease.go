@@ -8,7 +8,10 @@ import (
 	"doorbell/orders"
 )
 
-const leaseRetry = 100 * time.Millisecond // pause after a failure of the store
+const (
+	leaseRetry   = 100 * time.Millisecond // pause after a failure of the store
+	leaseSoonest = 20 * time.Millisecond  // between two renewals
+)
 
 // runLease keeps this node's lease, and takes and gives back shards as nodes come and go.
 func (e *Engine) runLease(ctx context.Context) {
@@ -52,7 +55,16 @@ func (e *Engine) hold(ctx context.Context) (again time.Duration, err error) {
 	}
 	e.setClock(h.Now, begun)
 	e.keep(h)
-	return h.Again, nil
+	return renewIn(h), nil
+}
+
+// renewIn is the pause before the next renewal: shorter where another node's lease runs out before, for its shards are
+// then taken at once.
+func renewIn(h Holding) time.Duration {
+	if h.Free.IsZero() || h.Again == 0 {
+		return h.Again
+	}
+	return min(h.Again, max(leaseSoonest, h.Free.Sub(h.Now)+time.Millisecond))
 }
 
 // answerBy is when a renewal that has not been answered is given up: in time to let go before the lease is over.

@@ -33,7 +33,7 @@ func NewSecret() Secret {
 func ParseSecret(text string) (Secret, error) {
 	enc, ok := strings.CutPrefix(text, secretPrefix)
 	key, err := base64.StdEncoding.Strict().DecodeString(enc)
-	if !ok || err != nil || len(key) < minSecret || len(key) > maxSecret {
+	if s := (Secret{key}); !ok || err != nil || len(key) < minSecret || len(key) > maxSecret || s.Reveal() != text { // the decoder skips line breaks
 		return Secret{}, orders.Errorf(orders.Invalid, "a secret is whsec_ and 24 to 64 bytes in base64")
 	}
 	return Secret{key}, nil

@@ -53,6 +53,7 @@ type Holding struct {
 	Nodes  int           // with a lease, this one included
 	Now    time.Time     // the store's clock, by which all times of rows are
 	Again  time.Duration // renew within; 0 = the only node, which has all shards for good
+	Free   time.Time     // when the lease of another node that still holds shards runs out next; zero: no other
 }
 
 // Batch is what Settle writes.
