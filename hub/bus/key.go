@@ -77,11 +77,15 @@ func (n names) counter(gen string) string { return n.base + gen + ":n" }
 func (n names) stream(gen string) string { return n.base + gen + ":events" }
 
 // order keeps an order as it is now (hash; runningKept and endedKept after its last change): s its seq, o who may see
-// it, d its document, w its window ("" = closed), e0 to e7 its last events: that of a seq is in e(seq mod 8).
+// it, d its document, w its window (see window; "" = closed), e0 to e7 its last events: that of a seq is in e(seq mod 8).
 func (n names) order(gen, id string) string { return n.base + gen + ":o:" + id }
 
 // position keeps the last position of an order while its window is open (string; positionKept).
 func (n names) position(gen, id string) string { return n.base + gen + ":at:" + id }
+
+// courier keeps what is remembered of a courier's posts (hash; courierKept after the last): m the mark of who wrote it, d
+// the rest.
+func (n names) courier(gen, id string) string { return n.base + gen + ":c:" + id }
 
 // restaurant keeps a restaurant (hash; restaurantKept): v its version, u when it was changed in µs, d its document.
 func (n names) restaurant(gen, id string) string { return n.base + gen + ":r:" + id }

@@ -190,7 +190,7 @@ func TestPositions(t *testing.T) {
 			b.bus.Follow(id)
 			send := func(courier string, epoch int64, point string, want bool) {
 				t.Helper()
-				if sent, err := a.bus.PublishPosition(ctx, id, courier, epoch, []byte(point)); sent != want || err != nil {
+				if sent, err := post(ctx, a.bus, id, courier, epoch, point); sent != want || err != nil {
 					t.Fatalf("%s of %s in epoch %d: sent is %v, %v", point, courier, epoch, sent, err)
 				}
 			}
@@ -228,7 +228,7 @@ func TestPositions(t *testing.T) {
 			_, _ = store.RenewGeneration(ctx, gen.ID, gen.Run)
 			wait(t, patience, "the new generation", func() bool { return counted(t, b.reg, "doorbell_bus_generations_total") == 2 })
 			wait(t, patience, "a point in it", func() bool {
-				sent, _ := a.bus.PublishPosition(ctx, id, "cou_2", 2, []byte("p3"))
+				sent, _ := post(ctx, a.bus, id, "cou_2", 2, "p3")
 				return sent
 			})
 			wait(t, patience, "the point", func() bool { return strings.HasSuffix(heard(), "p3") })

@@ -9,6 +9,7 @@ import (
 // What a script answers besides a number of its own.
 const (
 	answerOld     = 0  // not newer than what is there
+	answerOlder   = 2  // a later position is out
 	answerRefused = -1 // Redis is in another generation
 	answerUnknown = -2 // nothing is kept of that order
 )
@@ -49,14 +50,29 @@ return n`)
 //	keys: marker, order, position
 //	args: generation, window, point, lifetime in ms, channel, PUBLISH or SPUBLISH
 //
-// It answers 1, 0 where the window is closed or another's, answerUnknown or answerRefused.
+// It answers 1, 0 where the window is closed or another's, answerOlder, answerUnknown or answerRefused. Without a point
+// it only looks.
 var publishPosition = redis.NewScript(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
 local w = redis.call('HGET', KEYS[2], 'w')
 if not w then return -2 end
 if w ~= ARGV[2] then return 0 end
+if ARGV[3] == '' then return 1 end
+local last = redis.call('GETRANGE', KEYS[3], 1, 8)
+if last > string.sub(ARGV[3], 2, 9) then return 2 end
 redis.call('SET', KEYS[3], ARGV[3], 'PX', ARGV[4])
 redis.call(ARGV[6], ARGV[5], ARGV[3])
+return 1`)
+
+// saveCourier keeps what is remembered of a courier, if nobody else did since it was read.
+//
+//	keys: marker, courier
+//	args: generation, the mark that was read ("0" = nothing was there), the new one, data, lifetime in ms
+var saveCourier = redis.NewScript(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+if (redis.call('HGET', KEYS[2], 'm') or '0') ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[2], 'm', ARGV[3], 'd', ARGV[4])
+redis.call('PEXPIRE', KEYS[2], ARGV[5])
 return 1`)
 
 // keepRestaurant keeps a restaurant that is newer than what is there.
@@ -88,7 +104,7 @@ if m ~= '' then
 end
 return 1`)
 
-var scripts = []*redis.Script{publishOrder, publishNotice, publishPosition, keepRestaurant, setMarker}
+var scripts = []*redis.Script{publishOrder, publishNotice, publishPosition, saveCourier, keepRestaurant, setMarker}
 
 // loadScripts makes the scripts known to Redis, which forgets them when it starts anew.
 func loadScripts(ctx context.Context, c redis.UniversalClient) error {
