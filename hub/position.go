@@ -53,8 +53,13 @@ func (t *topic) locate(h *Hub, p *Position) (subs []*sub, now bool) {
 	}
 	l := t.position
 	if was := l.waiting; was != nil {
-		if p.ETA == nil && p.Courier == was.Courier { // what was to be told of the arrival holds on
-			p.ETA, p.MerchantETA = was.ETA, was.MerchantETA
+		if p.Courier == was.Courier { // what was to be told of the arrival holds on, until there is something new
+			if p.ETA == nil {
+				p.ETA = was.ETA
+			}
+			if p.MerchantETA == nil {
+				p.MerchantETA = was.MerchantETA
+			}
 		}
 		l.waiting = p
 		h.m.thrown.WithLabelValues("overwritten").Inc()
