@@ -18,6 +18,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"doorbell/hub"
+	"doorbell/hub/track"
+	"doorbell/hub/track/ride"
 	"doorbell/orders"
 	"doorbell/web"
 	"doorbell/web/auth"
@@ -36,6 +38,8 @@ type app struct {
 	on       foundation
 	roles    roles
 	hub      *hub.Hub
+	rides    *ride.Service
+	carry    positions
 	sessions context.Context // the life of live sessions
 	endAll   func()          // ends it
 	service  *orders.Service
@@ -124,10 +128,19 @@ func (a *app) newWeb(p parsed, revocations *auth.Revocations, reg prometheus.Reg
 	}
 	viewer, gate := web.Viewer{PublicURL: a.publicURL(), Estimator: p.policy.Estimator}, web.Gate{Verifier: a.verifier, Orders: a.service}
 	a.hub = hub.New(hub.Config{
+		Follow: a.on.follow, LocationEvery: a.cfg.LocationEvery,
+		Last:   func(ctx context.Context, id string) (hub.Position, bool) { return a.carry.Last(ctx, id) },
 		Source: a.on.store, Recent: a.on.near, Now: a.on.now, View: viewer.JSON, Verify: gate.Live, MaxSessions: maxSessions(), MaxPerSubject: a.cfg.SocketsPerSubject,
 		Log: a.log, Registerer: reg,
 	})
-	a.on.hear(a.hub, revocations)
+	a.carry = a.on.positions(a.hub)
+	limits := track.DefaultLimits
+	limits.MaxSpeed = a.cfg.MaxSpeed
+	a.rides = ride.New(ride.Config{
+		Store: a.on.store, Channel: a.carry, Commands: a.service, Limits: limits, Rate: a.cfg.CourierRate,
+		Burst: burst(ride.DefaultBurst, a.cfg.CourierRate), Now: a.on.now, Log: a.log, Registerer: reg,
+	})
+	a.on.hear(listeners{hub: a.hub, rides: a.rides, positions: a.carry, revoked: revocations})
 	revocations.OnRevoke(a.hub.Revoke)
 	return web.New(web.Config{
 		Orders: a.service, Store: a.on.store, Gate: gate, Revocations: revocations, Hub: a.hub, Sessions: a.sessions,
@@ -207,7 +220,11 @@ func (a *app) run(ctx context.Context) error {
 	lasting, stopLasting := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLasting()
 	var base errgroup.Group
-	for _, run := range []func(context.Context) error{a.on.store.Run, a.on.bus.Run, a.hub.Run} {
+	runs := []func(context.Context) error{a.on.store.Run, a.on.bus.Run, a.hub.Run}
+	if local, ok := a.carry.(*ride.Local); ok {
+		runs = append(runs, local.Run)
+	}
+	for _, run := range runs {
 		base.Go(func() error { return run(lasting) })
 	}
 	work, workCtx := errgroup.WithContext(ctx)
@@ -217,6 +234,10 @@ func (a *app) run(ctx context.Context) error {
 		work.Go(func() error { return a.service.RunSweeps(workCtx, a.cfg.ArchiveAfter, onError) })
 	}
 	work.Go(func() error { return a.verifier.Run(lasting) })
+	riding, stopRiding := context.WithCancel(lasting)
+	defer stopRiding()
+	var rides errgroup.Group // what couriers posted is written before the store ends
+	rides.Go(func() error { return a.rides.Run(riding) })
 	work.Go(func() error { return ignoreClosed(a.public.Serve(a.publicListener)) })
 	if a.adminListener != nil {
 		work.Go(func() error { return ignoreClosed(a.admin.Serve(a.adminListener)) })
@@ -224,8 +245,10 @@ func (a *app) run(ctx context.Context) error {
 	work.Go(func() error {
 		<-workCtx.Done()
 		a.drain()
+		stopRiding()
+		err := rides.Wait()
 		stopLasting()
-		return nil
+		return err
 	})
 	a.log.Info().Str("listen", a.addr()).Str("admin", a.adminAddr()).Str("data", a.cfg.Data).Stringer("roles", a.roles).
 		Str("public_url", a.publicURL()).Str("version", versionText()).Msg("serving")

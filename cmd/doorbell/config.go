@@ -59,6 +59,10 @@ type config struct {
 	CourierRequests float64 `env:"COURIER_REQUESTS" envDefault:"20"`
 	UnpaidOrders    int     `env:"UNPAID_ORDERS" envDefault:"10"`
 
+	CourierRate   float64       `env:"COURIER_RATE" envDefault:"1"`
+	LocationEvery time.Duration `env:"LOCATION_EVERY" envDefault:"2s"`
+	MaxSpeed      float64       `env:"MAX_SPEED" envDefault:"45"`
+
 	SocketsPerSubject int `env:"SOCKETS_PER_SUBJECT" envDefault:"20"`
 
 	LogLevel string `env:"LOG_LEVEL" envDefault:"info"`
@@ -114,6 +118,9 @@ func (c *config) flags(f *pflag.FlagSet) {
 	f.Float64Var(&c.CustomerRate, "customer-rate", c.CustomerRate, "requests a second of one customer or tracking link, burst six times that; 0 = no limit")
 	f.Float64Var(&c.CourierRequests, "courier-requests", c.CourierRequests, "requests a second of one courier, burst five times that; 0 = no limit")
 	f.IntVar(&c.UnpaidOrders, "unpaid-orders", c.UnpaidOrders, "UNPAID orders a customer may have at a time; 0 = no limit")
+	f.Float64Var(&c.CourierRate, "courier-rate", c.CourierRate, "posts of positions a second of one courier, burst ten times that; 0 = no limit")
+	f.DurationVar(&c.LocationEvery, "location-every", c.LocationEvery, "a watcher is told at most one position of an order in this time; 0 = every one")
+	f.Float64Var(&c.MaxSpeed, "max-speed", c.MaxSpeed, "metres a second beyond which a courier's fix is held until others agree with it; 0 = any speed")
 	f.IntVar(&c.SocketsPerSubject, "sockets-per-subject", c.SocketsPerSubject, "live sockets and streams of one person, ops excepted; 0 = no limit")
 	f.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
 	f.VisitAll(func(fl *pflag.Flag) { fl.Usage += " ($" + envName(fl.Name) + ")" })
@@ -176,7 +183,8 @@ func (c *config) check() (parsed, error) {
 	for flag, n := range map[string]float64{
 		"contact-wait": c.ContactWait.Seconds(), "drain": c.Drain.Seconds(), "archive-after": c.ArchiveAfter.Seconds(),
 		"customer-rate": c.CustomerRate, "courier-requests": c.CourierRequests, "unpaid-orders": float64(c.UnpaidOrders),
-		"sockets-per-subject": float64(c.SocketsPerSubject),
+		"sockets-per-subject": float64(c.SocketsPerSubject), "courier-rate": c.CourierRate,
+		"location-every": c.LocationEvery.Seconds(), "max-speed": c.MaxSpeed,
 	} {
 		if !(n >= 0) {
 			return bad(flag, errors.New("must not be negative"))

@@ -11,6 +11,7 @@ import (
 
 	"doorbell/hub"
 	"doorbell/hub/bus"
+	"doorbell/hub/track/ride"
 	"doorbell/orders"
 	"doorbell/orders/store/postgres"
 	"doorbell/orders/store/sqlite"
@@ -31,10 +32,38 @@ type foundation struct {
 	bus   interface {
 		Run(ctx context.Context) error
 	}
-	now   func() time.Time                      // the clock all nodes share
-	ready func(ctx context.Context) error       // of the store and the bus
-	near  hub.Recent                            // what the bus keeps of orders; nil = nothing
-	hear  func(h *hub.Hub, r *auth.Revocations) // has the hub told of changes; called once, before anything runs
+	now   func() time.Time                // the clock all nodes share
+	ready func(ctx context.Context) error // of the store and the bus
+	near  hub.Recent                      // what the bus keeps of orders; nil = nothing
+
+	positions func(h *hub.Hub) positions    // how positions travel to this hub
+	follow    func(orderID string, on bool) // of an order's positions; nil = they all come
+	hear      func(l listeners)             // has them told of changes; called once, before anything runs
+}
+
+// positions is how couriers' positions travel, and what is kept of them.
+type positions interface {
+	ride.Channel
+	// Last is the last position of an order, if it may still be seen.
+	Last(ctx context.Context, orderID string) (hub.Position, bool)
+}
+
+// listeners are those who are told what changes.
+type listeners struct {
+	hub       *hub.Hub
+	rides     *ride.Service
+	positions positions
+	revoked   *auth.Revocations
+}
+
+// ofOneProcess is the listeners on the bus of one process. The window of an order's positions closes before the hub tells
+// why.
+func ofOneProcess(b *bus.Local) func(listeners) {
+	return func(l listeners) {
+		b.Subscribe(l.positions.(*ride.Local))
+		b.Subscribe(l.rides)
+		b.Subscribe(l.hub)
+	}
 }
 
 // openFoundation opens the store and the bus that the configuration names.
@@ -57,8 +86,8 @@ func openEmbedded(ctx context.Context, a *app, reg prometheus.Registerer) (found
 		return foundation{}, err
 	}
 	return foundation{
-		store: s, bus: local, now: wall, ready: s.Ready,
-		hear: func(h *hub.Hub, _ *auth.Revocations) { local.Subscribe(h) },
+		store: s, bus: local, now: wall, ready: s.Ready, hear: ofOneProcess(local),
+		positions: func(h *hub.Hub) positions { return ride.NewLocal(h, s, wall) },
 	}, nil
 }
 
@@ -72,8 +101,8 @@ func openSolo(ctx context.Context, a *app, reg prometheus.Registerer) (foundatio
 		return foundation{}, fmt.Errorf("--postgres: %w", err)
 	}
 	return foundation{
-		store: s, bus: local, now: s.Clock, ready: s.Ready,
-		hear: func(h *hub.Hub, _ *auth.Revocations) { local.Subscribe(h) },
+		store: s, bus: local, now: s.Clock, ready: s.Ready, hear: ofOneProcess(local),
+		positions: func(h *hub.Hub) positions { return ride.NewLocal(h, s, s.Clock) },
 	}, nil
 }
 
@@ -95,9 +124,10 @@ func openNode(ctx context.Context, a *app, r roles, reg prometheus.Registerer) (
 	}
 	return foundation{
 		store: s, bus: redis, now: s.Clock, near: redis,
-		ready: func(ctx context.Context) error { return errors.Join(s.Ready(ctx), redis.Ready()) },
-		hear: func(h *hub.Hub, revoked *auth.Revocations) {
-			redis.Bind(s, &ears{Hub: h, store: s, revoked: revoked, log: a.log})
+		ready:     func(ctx context.Context) error { return errors.Join(s.Ready(ctx), redis.Ready()) },
+		positions: func(*hub.Hub) positions { return channel{redis} }, follow: channel{redis}.follow,
+		hear: func(l listeners) {
+			redis.Bind(s, &ears{Hub: l.hub, rides: l.rides, store: s, revoked: l.revoked, log: a.log})
 		},
 	}, nil
 }

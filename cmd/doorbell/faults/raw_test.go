@@ -3,6 +3,7 @@ package faults
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -61,6 +62,7 @@ func (r *raw) listen(ctx context.Context) (connected bool) {
 		return false
 	}
 	defer conn.CloseNow()
+	r.w.other("connected")
 	conn.SetReadLimit(1 << 20)
 	r.mu.Lock()
 	r.conn, r.ctx = conn, ctx
@@ -103,6 +105,7 @@ func (r *raw) frame(ctx context.Context, conn *websocket.Conn, f wire.Frame, pag
 	case wire.OpGone:
 		r.w.gone(id)
 	case wire.OpGoaway: // a bare client knows no second socket: it leaves, and comes back
+		r.w.other(fmt.Sprint("goaway ", f.ReconnectInMs))
 		time.AfterFunc(time.Duration(f.ReconnectInMs)*time.Millisecond, func() { _ = conn.Close(websocket.StatusNormalClosure, "") })
 	case wire.OpError:
 		r.w.other(f.Detail)

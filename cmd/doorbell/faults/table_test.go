@@ -20,6 +20,7 @@ type row struct {
 	whole    []time.Duration // for each watcher: from the fault's end until it had all that was answered with 2xx before
 	asked    int64           // attempts at a request while it lasted and until all were whole
 	answered int64           // of them, those that got an answer below 500
+	notes    []string        // about who was slow
 	wrong    []string        // what is behind lost and repeated, and whatever else makes it fail
 }
 
@@ -73,7 +74,7 @@ func (t *table) add(r *row) {
 		fmt.Println(heading())
 	}
 	fmt.Println(r)
-	for _, line := range r.wrong {
+	for _, line := range slices.Concat(r.notes, r.wrong) {
 		fmt.Fprintln(os.Stdout, "  ", line)
 	}
 	i := slices.IndexFunc(t.rows, func(x *row) bool { return x.fault == r.fault })

@@ -19,8 +19,11 @@ type view struct {
 	listed []time.Time // when a whole listing of the board began to come
 	begun  time.Time   // when the listing that is under way did
 	here   map[string]bool
-	said   string // the last of what is no news of an order
+	said   []string // the last of what is no news of an order
 }
+
+// saidKept is how much of that is kept.
+const saidKept = 6
 
 // seen is one order in a view.
 type seen struct {
@@ -128,7 +131,7 @@ func (v *view) gone(id string) {
 func (v *view) other(text string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.said = time.Now().Format("15:04:05.000 ") + text
+	v.said = append(v.said[max(0, len(v.said)-saidKept+1):], time.Now().Format("15:04:05.000 ")+text)
 }
 
 // drop forgets an order.
@@ -191,9 +194,9 @@ func (v *view) at(id string) (seq int64, gone bool, said string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if s := v.orders[id]; s != nil {
-		return s.seq, s.gone, v.said
+		return s.seq, s.gone, strings.Join(v.said, "; ")
 	}
-	return 0, false, v.said
+	return 0, false, strings.Join(v.said, "; ")
 }
 
 // orderOf is the order of an order topic, "" for a board.
