@@ -15,15 +15,16 @@ const (
 // Drain moves every client to other nodes within window, without a spike: each is told a moment of its own, spread
 // evenly over the window, and who has not left a quarter of the window after its moment is closed. Streams end at their
 // moment. New sessions are taken for DrainNotice and told to move at once; then Admit refuses. It returns when no
-// session is left, which is at once for a hub without any, or when ctx ends; from then on Admit refuses in any case.
-func (h *Hub) Drain(ctx context.Context, window time.Duration) {
+// session is left, but not before notice has passed, in which others may still be sent here; or when ctx ends. From then
+// on Admit refuses in any case.
+func (h *Hub) Drain(ctx context.Context, window, notice time.Duration) {
 	start := time.Now()
 	h.draining.Store(true)
 	defer h.shut.Store(true)
 	d := newDrain(h, start, window)
 	t := time.NewTicker(drainTick)
 	defer t.Stop()
-	for h.Sessions() > 0 {
+	for h.Sessions() > 0 || time.Since(start) < notice {
 		select {
 		case <-ctx.Done():
 			return

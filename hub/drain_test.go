@@ -20,7 +20,7 @@ func (w *world) drained(d time.Duration) <-chan time.Duration {
 	out := make(chan time.Duration, 1)
 	start := time.Now()
 	go func() {
-		w.hub.Drain(w.ctx, d)
+		w.hub.Drain(w.ctx, d, 0)
 		out <- time.Since(start)
 	}()
 	synctest.Wait()
@@ -164,9 +164,34 @@ func TestDrain_AtOnce(t *testing.T) {
 		ctx, cancel := context.WithTimeout(w.ctx, 3*time.Second)
 		defer cancel()
 		start := time.Now()
-		w.hub.Drain(ctx, window)
+		w.hub.Drain(ctx, window, 0)
 		if took := time.Since(start); took > 3*time.Second+100*time.Millisecond {
 			t.Errorf("took %s", took)
+		}
+	})
+}
+
+// TestANodeWithoutClientsTakesNewcomersUntilItsNotice: who is sent here by a gateway that has not looked yet is taken,
+// and told to move at once.
+func TestANodeWithoutClientsTakesNewcomersUntilItsNotice(t *testing.T) {
+	inBubble(t, hub.Config{}, func(w *world) {
+		const notice = 4 * time.Second
+		start := time.Now()
+		done := make(chan time.Duration, 1)
+		go func() {
+			w.hub.Drain(w.ctx, 20*time.Second, notice)
+			done <- time.Since(start)
+		}()
+		time.Sleep(3 * time.Second)
+		c := w.connect(customer("cus_1"))
+		synctest.Wait()
+		c.heard("", "goaway")
+		c.s.End(hub.Left)
+		if took := <-done; took < notice || took > notice+time.Second {
+			w.Errorf("over after %v", took)
+		}
+		if _, err := w.hub.Admit(customer("cus_1")); err == nil {
+			w.Error("a newcomer was taken behind the end")
 		}
 	})
 }

@@ -44,6 +44,10 @@ type Config struct {
 	View func(o *orders.Order, role orders.Role, now time.Time) []byte
 	// Verify checks a token that a client brings to a live session.
 	Verify func(ctx context.Context, token string) (Identity, error)
+	// Locate takes the positions of a courier's own socket: in which coordinates (as written, "" = WGS-84), and the JSON
+	// that stood under points. It answers in JSON. Errors are the caller's to read; nil = positions are not taken here. It
+	// may wait: the session's other requests wait behind it.
+	Locate func(ctx context.Context, by orders.Caller, coordSys string, points []byte) (answer []byte, err error)
 	// OnAck hears that everything up to seq of an order was shown to this person; nil = nobody listens. It must not block.
 	OnAck func(by orders.Caller, orderID string, seq int64)
 

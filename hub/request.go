@@ -47,7 +47,7 @@ func (s *Session) Handle(ctx context.Context, line []byte) {
 	case wire.OpPing:
 		s.reply(&Message{Frame: wire.AppendPong(nil)})
 	case wire.OpLocate:
-		s.refuse(r.ID, "", orders.Errorf(orders.Forbidden, "positions are not taken here yet"))
+		s.locate(ctx, r)
 	}
 }
 
@@ -289,6 +289,26 @@ func (s *Session) renew(ctx context.Context, r wire.Request) {
 	}
 	s.lookAgain()
 	s.accept(r.ID, true)
+}
+
+// locate hands a courier's positions to whoever takes them. Without an id nobody asks what became of them.
+func (s *Session) locate(ctx context.Context, r wire.Request) {
+	take, by := s.hub.cfg.Locate, s.Caller()
+	if by.Role != orders.RoleCourier {
+		s.refuse(r.ID, "", orders.Errorf(orders.Forbidden, "not for role %s", by.Role))
+		return
+	}
+	if take == nil {
+		s.refuse(r.ID, "", orders.Errorf(orders.Unavailable, "positions are not taken here: post them to /v1/couriers/{id}/locations"))
+		return
+	}
+	answer, err := take(ctx, by, r.CoordSys, r.Points)
+	switch {
+	case err != nil:
+		s.refuse(r.ID, "", err)
+	case r.ID != nil:
+		s.reply(&Message{Frame: wire.AppendAnswer(nil, *r.ID, answer)})
+	}
 }
 
 func sameIdentity(a, b Identity) bool {

@@ -1,6 +1,9 @@
 package hub
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // sub is one session watching one topic.
 type sub struct {
@@ -37,6 +40,7 @@ type board struct {
 	reading bool              // a page is being read: it may be older than what comes meanwhile
 	round   int               // rises with each restart: a page read before it is not sent
 	held    []*update         // what came while the first page was read; at most maxHeld
+	ended   []string          // orders whose end the client was told, the oldest first; at most maxEnded
 	again   []string          // orders that are still to be told as a whole: they came without it, or no page since a restart has them
 }
 
@@ -65,7 +69,7 @@ func (b *board) restart() {
 		}
 	}
 	b.round++
-	b.cursor, b.paging, b.begun, b.held, b.again = "", true, false, nil, nil
+	b.cursor, b.paging, b.begun, b.held, b.again, b.ended = "", true, false, nil, nil, nil
 }
 
 // ask has an order told as a whole, as it is after u or later.
@@ -105,9 +109,28 @@ func (s *sub) took(m *Message) {
 }
 
 func (b *board) took(o orderAt, at time.Time) {
-	if on := b.shown[o.id]; on != nil && o.seq > on.sent {
-		on.sent, on.sentAt = o.seq, at
+	on := b.shown[o.id]
+	if on == nil || o.seq <= on.sent {
+		return
 	}
+	on.sent, on.sentAt = o.seq, at
+	if on.final && on.queued > 0 && on.sent >= on.queued && !b.paging && !b.reading {
+		b.forgetEnded(o.id)
+	}
+}
+
+// maxEnded is how many orders that have ended a board remembers: their end may still be acknowledged.
+const maxEnded = 64
+
+// forgetEnded notes that the client was told an order's end, and forgets the one whose end was told longest ago.
+func (b *board) forgetEnded(id string) {
+	if b.ended = append(b.ended, id); len(b.ended) <= maxEnded {
+		return
+	}
+	if on := b.shown[b.ended[0]]; on != nil && on.final && on.sent >= on.queued {
+		delete(b.shown, b.ended[0])
+	}
+	b.ended = slices.Delete(b.ended, 0, 1)
 }
 
 // acked is when the last thing sent of an order was committed, told once: zero for a second acknowledgement.

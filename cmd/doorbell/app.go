@@ -140,7 +140,7 @@ func (a *app) newWeb(p parsed, revocations *auth.Revocations, reg prometheus.Reg
 		Store: a.on.store, Channel: a.carry, Commands: a.service, Limits: limits, Rate: a.cfg.CourierRate,
 		Burst: burst(ride.DefaultBurst, a.cfg.CourierRate), Now: a.on.now, Log: a.log, Registerer: reg,
 	})
-	a.on.hear(listeners{hub: a.hub, rides: a.rides, positions: a.carry, revoked: revocations})
+	a.on.more = a.on.hear(listeners{hub: a.hub, rides: a.rides, positions: a.carry, revoked: revocations})
 	revocations.OnRevoke(a.hub.Revoke)
 	return web.New(web.Config{
 		Orders: a.service, Store: a.on.store, Gate: gate, Revocations: revocations, Hub: a.hub, Sessions: a.sessions,
@@ -206,7 +206,6 @@ func adminHandler(reg *prometheus.Registry, public http.Handler) http.Handler {
 	mux.Handle("/livez", public)
 	mux.Handle("/readyz", public)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
@@ -220,10 +219,7 @@ func (a *app) run(ctx context.Context) error {
 	lasting, stopLasting := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLasting()
 	var base errgroup.Group
-	runs := []func(context.Context) error{a.on.store.Run, a.on.bus.Run, a.hub.Run}
-	if local, ok := a.carry.(*ride.Local); ok {
-		runs = append(runs, local.Run)
-	}
+	runs := append([]func(context.Context) error{a.on.store.Run, a.on.bus.Run, a.hub.Run}, a.on.more...)
 	for _, run := range runs {
 		base.Go(func() error { return run(lasting) })
 	}
@@ -264,13 +260,10 @@ func (a *app) run(ctx context.Context) error {
 // drain moves live clients away and lets requests finish. Clients may take --drain, the requests drainRest after that.
 func (a *app) drain() {
 	a.log.Info().Int64("drain_ms", a.cfg.Drain.Milliseconds()).Int("sessions", a.hub.Sessions()).Msg("draining")
-	notice := time.NewTimer(a.notice())
-	defer notice.Stop()
 	a.web.Drain()
 	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.Drain+drainRest)
 	defer cancel()
-	a.hub.Drain(ctx, a.cfg.Drain)
-	<-notice.C
+	a.hub.Drain(ctx, a.cfg.Drain, a.notice())
 	a.endAll()
 	if err := a.public.Shutdown(ctx); err != nil {
 		_ = a.public.Close()

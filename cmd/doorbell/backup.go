@@ -83,4 +83,5 @@ func restoreCommand(env map[string]string) *cobra.Command {
 func (c *config) databaseFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.Data, "data", c.Data, "data folder whose database it is ($"+envName("data")+")")
 	cmd.Flags().StringVar(&c.Postgres, "postgres", c.Postgres, "Postgres database instead ($"+envName("postgres")+")")
+	cmd.Flags().Lookup("postgres").DefValue = "" // --help prints it, and the environment's may hold a password
 }

@@ -123,6 +123,9 @@ func (c *config) flags(f *pflag.FlagSet) {
 	f.Float64Var(&c.MaxSpeed, "max-speed", c.MaxSpeed, "metres a second beyond which a courier's fix is held until others agree with it; 0 = any speed")
 	f.IntVar(&c.SocketsPerSubject, "sockets-per-subject", c.SocketsPerSubject, "live sockets and streams of one person, ops excepted; 0 = no limit")
 	f.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
+	for _, secret := range []string{"redis", "postgres"} {
+		f.Lookup(secret).DefValue = "" // --help prints it, and the environment's may hold a password
+	}
 	f.VisitAll(func(fl *pflag.Flag) { fl.Usage += " ($" + envName(fl.Name) + ")" })
 }
 

@@ -21,11 +21,71 @@ type ears struct {
 	revoked *auth.Revocations
 	log     zerolog.Logger
 
-	rereading atomic.Bool
+	reread chan struct{} // capacity 1: revocations may have been missed
+	away   atomic.Bool   // nothing is heard of the others now
 }
 
-// rereadTimeout bounds reading all revocations anew.
-const rereadTimeout = 5 * time.Second
+func newEars(l listeners, s *postgres.Store, log zerolog.Logger) *ears {
+	return &ears{Hub: l.hub, rides: l.rides, store: s, revoked: l.revoked, log: log, reread: make(chan struct{}, 1)}
+}
+
+const (
+	rereadTimeout = 5 * time.Second // for reading all revocations
+	rereadEvery   = time.Second     // while they cannot be heard of, or could not be read
+)
+
+// Run reads revocations when some may have been missed, and again and again while none can be heard of, until ctx ends.
+func (e *ears) Run(ctx context.Context) error {
+	t := time.NewTicker(rereadEvery)
+	defer t.Stop()
+	failed := false
+	for {
+		select {
+		case <-e.reread:
+		case <-t.C:
+			if !failed && !e.away.Load() {
+				continue
+			}
+		case <-ctx.Done():
+			return nil
+		}
+		err := e.readRevocations(ctx)
+		if err != nil && !failed && ctx.Err() == nil {
+			e.log.Warn().Err(err).Msg("revocations cannot be read, trying again")
+		}
+		failed = err != nil
+	}
+}
+
+func (e *ears) readRevocations(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, rereadTimeout)
+	defer cancel()
+	stored, err := e.store.Revocations(ctx)
+	if err == nil {
+		e.revoked.Load(stored)
+	}
+	return err
+}
+
+// RereadRevocations has them read by a read that begins from now on.
+func (e *ears) RereadRevocations() {
+	select {
+	case e.reread <- struct{}{}:
+	default:
+	}
+}
+
+// Degrade is the hub's. What else the others say is read from the database meanwhile.
+func (e *ears) Degrade(detail string) {
+	e.away.Store(true)
+	e.Hub.Degrade(detail)
+}
+
+// Recover ends it.
+func (e *ears) Recover() {
+	e.away.Store(false)
+	e.Hub.Recover()
+}
 
 // Wants is the hub's, and tells the rides that what a courier carries has changed: it is asked of every change.
 func (e *ears) Wants(order, restaurant, courier, previous string) bool {
@@ -54,21 +114,3 @@ func (e *ears) Restaurants() { e.store.ForgetRestaurants() }
 
 // Revoked voids tokens, and ends the sockets that were opened with them.
 func (e *ears) Revoked(sub string, at time.Time) { e.revoked.Revoke(sub, at) }
-
-// RereadRevocations learns of those that were not heard of, beside whatever else happens, one reading at a time.
-func (e *ears) RereadRevocations() {
-	if !e.rereading.CompareAndSwap(false, true) {
-		return
-	}
-	go func() {
-		defer e.rereading.Store(false)
-		ctx, cancel := context.WithTimeout(context.Background(), rereadTimeout)
-		defer cancel()
-		stored, err := e.store.Revocations(ctx)
-		if err != nil {
-			e.log.Warn().Err(err).Msg("revocations could not be read, will be tried at the next doubt")
-			return
-		}
-		e.revoked.Load(stored)
-	}()
-}

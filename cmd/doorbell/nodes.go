@@ -36,9 +36,11 @@ type foundation struct {
 	ready func(ctx context.Context) error // of the store and the bus
 	near  hub.Recent                      // what the bus keeps of orders; nil = nothing
 
-	positions func(h *hub.Hub) positions    // how positions travel to this hub
-	follow    func(orderID string, on bool) // of an order's positions; nil = they all come
-	hear      func(l listeners)             // has them told of changes; called once, before anything runs
+	positions func(h *hub.Hub) positions        // how positions travel to this hub
+	follow    func(orderID string, on bool)     // of an order's positions; nil = they all come
+	more      []func(ctx context.Context) error // what else is to run as long as the bus
+	// hear has them told of changes, and returns what is to run for that. It is called once, before anything runs.
+	hear func(l listeners) []func(ctx context.Context) error
 }
 
 // positions is how couriers' positions travel, and what is kept of them.
@@ -58,11 +60,13 @@ type listeners struct {
 
 // ofOneProcess is the listeners on the bus of one process. The window of an order's positions closes before the hub tells
 // why.
-func ofOneProcess(b *bus.Local) func(listeners) {
-	return func(l listeners) {
-		b.Subscribe(l.positions.(*ride.Local))
+func ofOneProcess(b *bus.Local) func(listeners) []func(context.Context) error {
+	return func(l listeners) []func(context.Context) error {
+		local := l.positions.(*ride.Local)
+		b.Subscribe(local)
 		b.Subscribe(l.rides)
 		b.Subscribe(l.hub)
+		return []func(context.Context) error{local.Run}
 	}
 }
 
@@ -110,7 +114,7 @@ func openSolo(ctx context.Context, a *app, reg prometheus.Registerer) (foundatio
 func openNode(ctx context.Context, a *app, r roles, reg prometheus.Registerer) (foundation, error) {
 	node := uuid.NewString()
 	redis, err := bus.NewRedis(bus.RedisConfig{
-		URL: a.cfg.Redis, Prefix: a.cfg.RedisPrefix, Node: node, Publishes: r.api, Receives: r.api || r.hub,
+		URL: a.cfg.Redis, Prefix: a.cfg.RedisPrefix, Node: node, Publishes: r.api || r.hub, Receives: r.api || r.hub,
 		Log: a.log, Registerer: reg,
 	})
 	if err != nil {
@@ -124,10 +128,17 @@ func openNode(ctx context.Context, a *app, r roles, reg prometheus.Registerer) (
 	}
 	return foundation{
 		store: s, bus: redis, now: s.Clock, near: redis,
-		ready:     func(ctx context.Context) error { return errors.Join(s.Ready(ctx), redis.Ready()) },
+		ready: func(ctx context.Context) error {
+			if !r.api && !r.callbacks { // sockets stay, and come back by what Redis keeps, while Postgres is away
+				return redis.Ready()
+			}
+			return errors.Join(s.Ready(ctx), redis.Ready())
+		},
 		positions: func(*hub.Hub) positions { return channel{redis} }, follow: channel{redis}.follow,
-		hear: func(l listeners) {
-			redis.Bind(s, &ears{Hub: l.hub, rides: l.rides, store: s, revoked: l.revoked, log: a.log})
+		hear: func(l listeners) []func(context.Context) error {
+			e := newEars(l, s, a.log)
+			redis.Bind(s, e)
+			return []func(context.Context) error{e.Run}
 		},
 	}, nil
 }

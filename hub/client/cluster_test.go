@@ -204,7 +204,7 @@ func (c *cluster) drain(from, to *node, window time.Duration) {
 	c.proxy.send(to.srv.Listener.Addr().String())
 	ctx, cancel := context.WithTimeout(context.Background(), 4*window)
 	defer cancel()
-	from.hub.Drain(ctx, window)
+	from.hub.Drain(ctx, window, 0)
 }
 
 // proxy is a balancer that passes bytes on and cuts connections when it is told to.

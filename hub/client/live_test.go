@@ -397,7 +397,7 @@ func TestMove(t *testing.T) {
 		drained := make(chan struct{})
 		go func() {
 			defer close(drained)
-			c.nodes[0].hub.Drain(context.Background(), 800*time.Millisecond)
+			c.nodes[0].hub.Drain(context.Background(), 800*time.Millisecond, 0)
 		}()
 		time.Sleep(300 * time.Millisecond)
 		c.step(id)

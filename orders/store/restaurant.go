@@ -21,7 +21,7 @@ func decodeRestaurant(version, updatedAt int64, doc []byte) (*orders.Restaurant,
 // Restaurant implements [orders.Store]. Once PutRestaurant has returned, no call of this Store answers with an older
 // version, and once ForgetRestaurant has, none older than it was given.
 func (s *Store) Restaurant(ctx context.Context, id string) (*orders.Restaurant, error) {
-	if r := s.restaurants.get(id); r != nil {
+	if r := s.restaurants.get(id); r != nil && !s.unheard() {
 		return r, nil
 	}
 	asOf := s.restaurants.asOf(id)
@@ -44,6 +44,12 @@ func (s *Store) Restaurant(ctx context.Context, id string) (*orders.Restaurant, 
 		s.shared.CacheRestaurant(r)
 	}
 	return r, nil
+}
+
+// unheard reports whether other nodes' writes cannot be heard of now: then memory may be old.
+func (s *Store) unheard() bool {
+	d, ok := s.shared.(interface{ Doubtful() bool })
+	return ok && d.Doubtful()
 }
 
 // ForgetRestaurant drops from memory what is older than version: another node has written that one.
