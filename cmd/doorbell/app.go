@@ -104,6 +104,10 @@ func (a *app) openTokens(ctx context.Context) (*auth.Revocations, error) {
 	case a.cfg.JWTSecretFile != "":
 		cfg.Secret, err = auth.ParseKeyFile(a.cfg.JWTSecretFile)
 	case a.cfg.JWKSURL == "":
+		if a.cfg.Redis != "" {
+			a.log.Warn().Str("data", a.cfg.Data).Msg("tokens are signed with the key in this node's own data folder: give all " +
+				"nodes the same --jwt-secret-file or --jwks-url, or a token of one is refused by the others")
+		}
 		cfg.Secret, err = auth.EnsureSecret(a.cfg.Data)
 	}
 	if err != nil {
@@ -246,6 +250,9 @@ func (a *app) run(ctx context.Context) error {
 		stopLasting()
 		return err
 	})
+	if a.cfg.Redis != "" && a.cfg.PublicURL == "" {
+		a.log.Warn().Msg("tracking links name this node: give all nodes the same --public-url")
+	}
 	a.log.Info().Str("listen", a.addr()).Str("admin", a.adminAddr()).Str("data", a.cfg.Data).Stringer("roles", a.roles).
 		Str("public_url", a.publicURL()).Str("version", versionText()).Msg("serving")
 

@@ -108,7 +108,7 @@ func (c *config) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&c.TrustedProxies, "trusted-proxies", c.TrustedProxies, "CIDRs whose X-Forwarded-For is believed; empty = none")
 	f.StringSliceVar(&c.CallbackAllow, "callback-allow", c.CallbackAllow, "for development: private CIDRs that callbacks may reach, on any port and over plain http")
 	f.DurationVar(&c.Drain, "drain", c.Drain, "time in which live clients are moved away after SIGTERM")
-	f.DurationVar(&c.ArchiveAfter, "archive-after", c.ArchiveAfter, "age at which ended orders move to a file per day in the archive folder; 0 = never")
+	f.DurationVar(&c.ArchiveAfter, "archive-after", c.ArchiveAfter, "age at which ended orders move to the archive: a file per day, or Postgres's schema archive; 0 = never")
 	f.DurationVar(&c.PayBy, "pay-by", c.PayBy, "time to pay; then PAYMENT_TIMEOUT")
 	f.DurationVar(&c.AcceptBy, "accept-by", c.AcceptBy, "time for the merchant to accept, reminder at half; then MERCHANT_TIMEOUT")
 	f.DurationVar(&c.CourierBy, "courier-by", c.CourierBy, "time from confirmation to a courier; then NO_COURIER")
