@@ -56,6 +56,8 @@ type Outbox interface {
 	// Waiting lists at most limit rows that were committed at least age ago and are not marked as published, oldest
 	// first.
 	Waiting(ctx context.Context, age time.Duration, limit int) ([]OutboxRow, error)
+	// OldestWaiting is how long the oldest row that is not marked has waited, 0 = none does. It is asked every second.
+	OldestWaiting(ctx context.Context) (time.Duration, error)
 	// MarkPublished notes that rows are out. A row that is not there is left out.
 	MarkPublished(ctx context.Context, rows []string) error
 	// PublishAgain makes every row that is marked wait again: Redis is not the one it was. It returns how many.

@@ -50,8 +50,8 @@ type Store interface {
 	Key(ctx context.Context, scope, key string) (KeyRecord, error)
 	// DropKeys deletes at most limit idempotency keys made before t and says how many.
 	DropKeys(ctx context.Context, t time.Time, limit int) (int, error)
-	// Archive moves orders that ended before t, with their events, out of the live tables, at most limit at a call,
-	// and says how many. The API no longer knows them.
+	// Archive moves orders that ended before t, with their events, out of the live tables, at most limit at a call (a
+	// day that goes whole counts whole, and may be more), and says how many. The API no longer knows them.
 	Archive(ctx context.Context, t time.Time, limit int) (int, error)
 
 	// Restaurant reads a restaurant, perhaps from memory. NotFound. The caller must not change what it points to.

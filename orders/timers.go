@@ -146,8 +146,8 @@ func (s *Service) sleepUntil(ctx context.Context, next time.Time, again time.Dur
 	}
 }
 
-// RunSweeps deletes idempotency keys that are over and archives orders that ended archiveAfter ago (0 = never), until
-// ctx ends. Several nodes do it one at a time.
+// RunSweeps deletes idempotency keys that are over, thins and deletes old tracks where the store keeps any, and archives
+// orders that ended archiveAfter ago (0 = never), until ctx ends. Several nodes do it one at a time.
 func (s *Service) RunSweeps(ctx context.Context, archiveAfter time.Duration, onError func(error)) error {
 	t := time.NewTicker(sweepEvery)
 	defer t.Stop()
@@ -172,19 +172,32 @@ func (s *Service) sweep(ctx context.Context, archiveAfter time.Duration) error {
 	if err != nil {
 		return err
 	}
-	drain := func(some func() (int, error)) error {
+	type page func(context.Context, time.Time, int) (int, error)
+	drain := func(some page, before time.Time) error {
 		for ctx.Err() == nil {
-			if n, err := some(); err != nil || n < sweepPage {
+			if n, err := some(ctx, before, sweepPage); err != nil || n < sweepPage {
+				return err
+			}
+			// A sweep may take longer than a claim lasts.
+			if mine, _, err := s.store.Claim(ctx, TaskSweeps); err != nil || !mine {
 				return err
 			}
 		}
 		return nil
 	}
-	if err := drain(func() (int, error) { return s.store.DropKeys(ctx, now.Add(-KeyLives), sweepPage) }); err != nil {
+	if err := drain(s.store.DropKeys, now.Add(-KeyLives)); err != nil {
 		return err
+	}
+	if tracks, ok := s.store.(TrackStore); ok {
+		if err := drain(tracks.DropTracks, now.Add(-TrackThin)); err != nil {
+			return err
+		}
+		if err := drain(tracks.ThinTracks, now.Add(-TrackFull)); err != nil {
+			return err
+		}
 	}
 	if archiveAfter == 0 {
 		return nil
 	}
-	return drain(func() (int, error) { return s.store.Archive(ctx, now.Add(-archiveAfter), sweepPage) })
+	return drain(s.store.Archive, now.Add(-archiveAfter))
 }

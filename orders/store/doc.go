@@ -10,6 +10,8 @@
 // the counts of rows say how a change ended. Times in columns are microseconds since 1970, 0 for the zero time; times
 // inside a document keep what they had.
 //
+// Couriers' tracks are written beside, by the same committers, so few at a time that orders hardly wait for them.
+//
 // Clocks, guards and who may see an order are left to package orders. Restaurants are kept in memory here, where the
 // writes that outdate them are seen.
 package store

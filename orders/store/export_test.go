@@ -9,6 +9,21 @@ var (
 	ReadEvents   = readEvents
 	ReadOrder    = readOrder
 	DropKeysText = DropKeys.Text()
+
+	ReadTrack         = readTrack
+	ReadTrackEnd      = readTrackEnd
+	ReadCourierFixes  = readCourierFixes
+	ReadFullEnd       = readFullEnd
+	ReadThinEnd       = readThinEnd
+	ReadDevices       = readDevices
+	ReadDeviceByToken = readDeviceByToken
+
+	DropTrackText  = dropTrack.Text()
+	KeepFirstText  = keepFirst.Text()
+	DropOthersText = dropOthers.Text()
+	DropThinText   = dropThin.Text()
+	DropFullText   = dropFull.Text()
+	AddDeviceText  = addDevice.Text()
 )
 
 // ListText is the text of a list's page behind before.

@@ -38,6 +38,21 @@ func plans() []planned {
 		{"Due", store.ReadTimers, "timers_due", "timers_due"},
 		{"Events", store.ReadEvents, "sqlite_autoindex_events_1", "_pkey"},
 		{"OldKeys", store.DropKeysText, "idempotency_created", ""}, // Postgres has a text of its own
+
+		{"Track", store.ReadTrack, "PRIMARY KEY", "tracks_pkey"},
+		{"EndOfATrack", store.ReadTrackEnd, "PRIMARY KEY", "tracks_pkey"},
+		{"DropATrack", store.DropTrackText, "PRIMARY KEY", "tracks_pkey"},
+		{"FixesOfACourier", store.ReadCourierFixes, "tracks_courier", "tracks_courier"},
+		{"FixesToThin", store.ReadFullEnd, "tracks_full", "tracks_full"},
+		{"FixesToDrop", store.ReadThinEnd, "tracks_thin", "tracks_thin"},
+		{"Thin", store.KeepFirstText, "tracks_full", "tracks_full"},
+		{"ThinByTheOrdersOwnFixes", store.KeepFirstText, "PRIMARY KEY", "tracks_pkey"},
+		{"DropTheOthers", store.DropOthersText, "tracks_full", "tracks_full"},
+		{"DropThinned", store.DropThinText, "tracks_thin", "tracks_thin"},
+		{"DropFull", store.DropFullText, "tracks_full", "tracks_full"},
+		{"Devices", store.ReadDevices, "devices_courier", "devices_courier"},
+		{"DevicesCounted", store.AddDeviceText, "devices_courier", "devices_courier"},
+		{"DeviceByToken", store.ReadDeviceByToken, "devices_token", "devices_token"},
 	}
 }
 
@@ -135,6 +150,8 @@ func fill(t *testing.T, conn *pgx.Conn) (id string) {
 		`INSERT INTO events SELECT id, 1, 't', 1, 1, 'r', 'a', repeat('x', 500) FROM orders`,
 		`INSERT INTO timers SELECT id, ended_at FROM orders`,
 		`INSERT INTO idempotency SELECT 's', id, 'c', NULL, id, 201, NULL, n FROM (SELECT id, row_number() OVER () * 1000 AS n FROM orders) o`,
+		`INSERT INTO tracks SELECT id, n * 5000000, 1, courier_id, n % 2, 'x' FROM orders, generate_series(1, 20) n`,
+		`INSERT INTO devices SELECT 'd' || id, customer_id, 'd', decode(md5(id), 'hex'), 1, 0 FROM orders`,
 		`ANALYZE`,
 	} {
 		if _, err := conn.Exec(context.Background(), sql); err != nil {
@@ -147,12 +164,15 @@ func fill(t *testing.T, conn *pgx.Conn) (id string) {
 // explain is the plan of a prepared statement whose text arguments are all an id.
 func explain(t *testing.T, conn *pgx.Conn, name, id string, params []uint32) string {
 	t.Helper()
-	const textOID = 25
+	const byteaOID, textOID = 17, 25
 	var args []string
 	for _, oid := range params {
-		if oid == textOID {
+		switch oid {
+		case textOID:
 			args = append(args, "'"+id+"'")
-		} else {
+		case byteaOID:
+			args = append(args, `'50'`)
+		default:
 			args = append(args, `50`)
 		}
 	}

@@ -24,12 +24,25 @@ const (
 	revoke
 	markReady
 
+	addFix
+	dropFix
+	dropTrack
+	keepFirst // of each minute up to a fix: marks it as thinned; where one was marked before, that one stays
+	dropOthers
+	dropThin
+	dropFull
+
+	lockDevices
+	addDevice // $6: unless there are so many
+	revokeDevice
+
 	dropEndedEvents
 	dropEndedTimer
 	dropEndedOrder
 
 	orderMark // read after a COMMIT whose outcome is unknown
 	restaurantMark
+	deviceMark
 
 	// Statements is how many there are: an engine may number its own from here on.
 	Statements
@@ -54,6 +67,13 @@ const (
 	// the order as that change left it.
 	whoWon = ` FROM orders WHERE id = $1 AND change_id = $2`
 	ifWon  = ` AND EXISTS (SELECT 1` + whoWon + `)`
+
+	upToFix = ` AND (at, order_id, device) <= ($1, $2, $3)`
+	// betterInMinute counts the fixes for which one must go: earlier ones of its order and minute (60 s in µs), and the
+	// one that was kept. It is a count and no EXISTS, which Postgres might answer by a walk through all tracks.
+	betterInMinute = `(SELECT COUNT(*) FROM tracks b WHERE b.order_id = tracks.order_id
+	AND b.at >= tracks.at - tracks.at % 60000000 AND b.at < tracks.at - tracks.at % 60000000 + 60000000
+	AND (b.thinned = 1 OR b.at < tracks.at OR b.at = tracks.at AND b.device < tracks.device))`
 )
 
 // texts holds the write path's SQL. SQLite and Postgres run it unchanged: $N placeholders, no question mark, no
@@ -85,12 +105,30 @@ var texts = [Statements]string{
 	ON CONFLICT (sub) DO UPDATE SET at = excluded.at WHERE excluded.at > revocations.at`,
 	markReady: `UPDATE meta SET value = $1 WHERE name = 'ready_at'`,
 
+	addFix: `INSERT INTO tracks (order_id, at, device, courier_id, thinned, data) VALUES ($1, $2, $3, $4, 0, $5)
+	ON CONFLICT (order_id, at, device) DO NOTHING`,
+	dropFix:    `DELETE FROM tracks WHERE order_id = $1 AND at = $2 AND device = $3`,
+	dropTrack:  `DELETE FROM tracks WHERE order_id = $1 AND (at, device) <= ($2, $3)`,
+	keepFirst:  `UPDATE tracks SET thinned = 1 WHERE thinned = 0` + upToFix + ` AND ` + betterInMinute + ` = 0`,
+	dropOthers: `DELETE FROM tracks WHERE thinned = 0` + upToFix + ` AND ` + betterInMinute + ` > 0`,
+	dropThin:   `DELETE FROM tracks WHERE thinned = 1` + upToFix,
+	dropFull:   `DELETE FROM tracks WHERE thinned = 0` + upToFix,
+
+	lockDevices: `INSERT INTO device_owners (courier_id, added) VALUES ($1, 1)
+	ON CONFLICT (courier_id) DO UPDATE SET added = device_owners.added + 1`,
+	addDevice: `INSERT INTO devices (id, courier_id, name, token_hash, created_at, revoked_at)
+	SELECT $1, $2, $3, $4, $5, 0 FROM (SELECT COUNT(*) AS valid FROM devices WHERE courier_id = $2 AND revoked_at = 0) d
+	WHERE d.valid < $6`,
+	revokeDevice: `UPDATE devices SET revoked_at = CASE WHEN revoked_at = 0 THEN $3 ELSE revoked_at END
+	WHERE courier_id = $1 AND id = $2`,
+
 	dropEndedEvents: `DELETE FROM events WHERE order_id = $1` + ifWon,
 	dropEndedTimer:  `DELETE FROM timers WHERE order_id = $1` + ifWon,
 	dropEndedOrder:  `DELETE FROM orders WHERE id = $1 AND change_id = $2`,
 
 	orderMark:      `SELECT change_id FROM orders WHERE id = $1`,
 	restaurantMark: `SELECT change_id FROM restaurants WHERE id = $1`,
+	deviceMark:     `SELECT id FROM devices WHERE id = $1`,
 }
 
 // The texts that read. Lists are put together in list.go.
@@ -106,6 +144,20 @@ const (
 	readKey         = `SELECT hash, order_id, status, response, created_at FROM idempotency WHERE scope = $1 AND key = $2`
 	readRestaurant  = `SELECT version, updated_at, doc FROM restaurants WHERE id = $1`
 	readRevocations = `SELECT sub, at FROM revocations`
+
+	readTrack = `SELECT at, device, courier_id, data FROM tracks WHERE order_id = $1 AND (at, device) > ($2, $3)
+	ORDER BY at, device LIMIT $4`
+	readTrackEnd     = `SELECT at, device FROM tracks WHERE order_id = $1 ORDER BY at, device LIMIT 1 OFFSET $2`
+	readCourierFixes = `SELECT order_id, at, device FROM tracks WHERE courier_id = $1 LIMIT $2`
+	// The last fix of a page before $1, the oldest first; $2 is how many of the page are before it.
+	readFullEnd = `SELECT at, order_id, device FROM tracks WHERE thinned = 0 AND at < $1
+	ORDER BY at, order_id, device LIMIT 1 OFFSET $2`
+	readThinEnd = `SELECT at, order_id, device FROM tracks WHERE thinned = 1 AND at < $1
+	ORDER BY at, order_id, device LIMIT 1 OFFSET $2`
+
+	readDevices = `SELECT id, name, token_hash, created_at, revoked_at FROM devices
+	WHERE courier_id = $1 AND (revoked_at = 0 OR revoked_at > $2) ORDER BY created_at DESC, id DESC LIMIT $3`
+	readDeviceByToken = `SELECT id, courier_id, name, created_at FROM devices WHERE token_hash = $1 AND revoked_at = 0`
 )
 
 // Texts that engines share beside the ones of the Store.

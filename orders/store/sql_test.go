@@ -11,7 +11,7 @@ import (
 // TestTheTextsAreShared keeps the SQL such that Postgres can run it.
 func TestTheTextsAreShared(t *testing.T) {
 	reads := []string{readOrder, readOwnership, readEvents, readTimers, readUnpaid, readKey, readRestaurant, readRevocations, ReadEnded, ReadNeeds,
-		readSeqs(3)}
+		readSeqs(3), readTrack, readTrackEnd, readCourierFixes, readFullEnd, readThinEnd, readDevices, readDeviceByToken}
 	for _, text := range append(texts[:], reads...) {
 		if text == "" || strings.ContainsAny(text, "?@:`") || strings.Contains(text, "FOR UPDATE") ||
 			strings.Contains(text, "INSERT OR") || strings.Contains(text, "rowid") {

@@ -46,6 +46,7 @@ type Store struct {
 	restaurants *restaurantCache
 	shared      orders.RestaurantCache
 	unregister  func()
+	tracks      chan struct{} // one for each AddTrack on its way
 
 	stopped chan struct{} // closed when nothing on a queue will be written any more
 	stop    sync.Once     // closes stopped
@@ -58,7 +59,8 @@ type Store struct {
 func New(cfg Config) (*Store, error) {
 	s := &Store{
 		engine: cfg.Engine, publisher: cfg.Publisher, seed: maphash.MakeSeed(), restaurants: newRestaurantCache(),
-		shared: cfg.Shared, unregister: func() {}, stopped: make(chan struct{}), ended: make(chan struct{}),
+		shared: cfg.Shared, unregister: func() {}, tracks: make(chan struct{}, trackWriters),
+		stopped: make(chan struct{}), ended: make(chan struct{}),
 	}
 	s.m = newMetrics(s.Queued)
 	var box *outbox

@@ -102,6 +102,25 @@ func TestRestoreIntoAnEmptyDatabase(t *testing.T) {
 	}
 }
 
+// TestABackupOfAnOlderProgramIsBroughtUpToDate, for nodes that run meanwhile.
+func TestABackupOfAnOlderProgramIsBroughtUpToDate(t *testing.T) {
+	url, file := shared.Database(t), filepath.Join(t.TempDir(), "orders.dump")
+	opened(t, url)
+	execute(t, url, `DROP TABLE tracks, devices, device_owners`)
+	execute(t, url, `DELETE FROM goose_db_version WHERE version_id > 1`)
+	if err := Backup(t.Context(), url, file); err != nil {
+		t.Fatal(err)
+	}
+	to := shared.Database(t)
+	s := opened(t, to)
+	running(t, s)
+	if err := Restore(t.Context(), to, file); err != nil {
+		t.Fatal(err)
+	}
+	fixes := []orders.TrackFix{{Order: orders.NewID(storetest.Start), Courier: "cou_1", At: storetest.Start}}
+	eventually(t, "the node writes tracks", 5*time.Second, func() bool { return s.AddTrack(t.Context(), fixes) == nil })
+}
+
 func TestRestoreRefusesWhatIsNoBackup(t *testing.T) {
 	url, dir := shared.Database(t), t.TempDir()
 	s := opened(t, url)

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -56,4 +57,22 @@ func BenchmarkSeqs(b *testing.B) {
 			}
 		}
 	}
+}
+
+// BenchmarkTracks is storetest's, as the following are: what the store takes, what it is to take, and what a node has in
+// a busy hour.
+func BenchmarkTracks(b *testing.B) {
+	for _, perSecond := range []int{0, 24_000, 2_500} {
+		b.Run(strconv.Itoa(perSecond), func(b *testing.B) { storetest.BenchmarkTracks(b, benched(b), perSecond) })
+	}
+}
+
+func BenchmarkThin(b *testing.B)          { storetest.BenchmarkThin(b, benched(b)) }
+func BenchmarkDeviceByToken(b *testing.B) { storetest.BenchmarkDeviceByToken(b, benched(b)) }
+
+// benched is a running store.
+func benched(b *testing.B) *Store {
+	s := opened(b, shared.Database(b))
+	running(b, s)
+	return s
 }

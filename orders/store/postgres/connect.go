@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -37,7 +38,7 @@ const (
 	forReads  use = iota
 	forWrites     // a committer's
 	forDDL        // partitions and migrations
-	forLock       // holds an advisory lock
+	forLock       // holds the installation's lock, and sees the server's settings change
 )
 
 // connector makes connections, and keeps callers from queueing up for a server that is away.
@@ -45,6 +46,8 @@ type connector struct {
 	base *pgx.ConnConfig
 	node string
 	warn func(string) // hears of settings that are unwise, once
+
+	refused atomic.Pointer[refusal] // why nothing may be read or written now; nil: it may. Set by the guard.
 
 	mu     sync.Mutex // guards the following
 	failed time.Time  // when the last attempt failed
@@ -58,8 +61,21 @@ type link struct {
 	socket net.Conn
 }
 
+// may is nil while this node may use the database, or the refusal inside an awayError.
+func (c *connector) may() error {
+	if says := c.refused.Load(); says != nil {
+		return awayError{*says}
+	}
+	return nil
+}
+
 // connect makes a connection to a server that keeps what it is given. Errors: awayError, or refusal inside one.
 func (c *connector) connect(ctx context.Context, u use) (*link, error) {
+	if u != forLock { // the lock's connection is the one that finds out when it may be used again
+		if err := c.may(); err != nil {
+			return nil, err
+		}
+	}
 	if err := c.known(); err != nil {
 		return nil, err
 	}
@@ -107,7 +123,7 @@ func (c *connector) dial(ctx context.Context, u use) (*link, error) {
 		cfg.RuntimeParams[name] = value
 	}
 	cfg.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
-	cfg.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error { return c.check(ctx, conn) }
+	cfg.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error { return c.check(ctx, conn, u) }
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -154,10 +170,16 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// check refuses a server that would lose what it confirmed, or does not know what this program needs.
-func (c *connector) check(ctx context.Context, conn *pgconn.PgConn) error {
+// check refuses a server that would lose what it confirmed, or does not know what this program needs. Whatever the
+// session is for, but forLock, keeps the synchronous_commit it has now: a reload of the server's settings does not
+// lower it. No session can keep fsync, so the guard checks again and again.
+func (c *connector) check(ctx context.Context, conn *pgconn.PgConn, u use) error {
+	synchronous := `set_config('synchronous_commit', current_setting('synchronous_commit'), false)`
+	if u == forLock {
+		synchronous = `current_setting('synchronous_commit')`
+	}
 	results, err := conn.Exec(ctx, `SELECT current_setting('server_version_num'), current_setting('fsync'),
-		current_setting('synchronous_commit'), pg_is_in_recovery(), current_setting('server_encoding'),
+		`+synchronous+`, pg_is_in_recovery(), current_setting('server_encoding'),
 		current_setting('full_page_writes')`).ReadAll()
 	if err != nil {
 		return err
@@ -174,7 +196,7 @@ func (c *connector) check(ctx context.Context, conn *pgconn.PgConn) error {
 	case version < 140000:
 		return refusal(fmt.Sprintf("Postgres %d is too old: upgrade it to 14 or newer", version/10000))
 	case v[1] != "on":
-		return refusal("Postgres runs with fsync=off and would lose orders with the power: set fsync = on in postgresql.conf and restart it")
+		return refusal("Postgres runs with fsync=off and would lose orders with the power: set fsync = on for the server, reload it, and run sync on its machine")
 	case v[2] == "off":
 		return refusal("Postgres runs with synchronous_commit=off and would confirm orders before they are on disk: " +
 			"set synchronous_commit = on for the server, this database and this user")

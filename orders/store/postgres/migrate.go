@@ -25,7 +25,7 @@ var migrations embed.FS
 // schemaLevel is the newest migration this program knows. A migration adds first; what it makes needless is taken away
 // a release later, and that migration raises the row 'needs' of the table meta, so that programs which would miss it
 // refuse the database. All others work with a database that a newer program has added to.
-const schemaLevel = 1
+const schemaLevel = 2
 
 const (
 	// migrationsLock is the advisory lock of whoever changes the schema.

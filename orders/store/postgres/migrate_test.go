@@ -42,7 +42,8 @@ func TestSchemaLevels(t *testing.T) {
 	if err := open(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
-	execute(t, url, `ALTER TABLE orders ADD COLUMN later TEXT; INSERT INTO goose_db_version (version_id, is_applied) VALUES (2, true), (3, true)`)
+	execute(t, url, `ALTER TABLE orders ADD COLUMN later TEXT`)
+	execute(t, url, `INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, true), ($1 + 1, true)`, schemaLevel+1)
 	s := opened(t, url)
 	running(t, s)
 	place(t, s, storetest.Draft{})
@@ -62,7 +63,8 @@ func TestUpgradeLeavesWhatIsThere(t *testing.T) {
 	s := opened(t, url)
 	running(t, s)
 	o := place(t, s, storetest.Draft{})
-	execute(t, url, `DELETE FROM goose_db_version WHERE version_id = 0; INSERT INTO goose_db_version (version_id, is_applied) VALUES (2, true)`)
+	execute(t, url, `DELETE FROM goose_db_version WHERE version_id = 0`)
+	execute(t, url, `INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, true)`, schemaLevel+1)
 	l, err := s.db.connect(t.Context(), forDDL)
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +73,7 @@ func TestUpgradeLeavesWhatIsThere(t *testing.T) {
 	if err := upgrade(t.Context(), l); err != nil {
 		t.Error(err)
 	}
-	if level, err := checkLevel(t.Context(), l); level != 2 || err != nil {
+	if level, err := checkLevel(t.Context(), l); level != schemaLevel+1 || err != nil {
 		t.Errorf("level %d, %v", level, err)
 	}
 	if _, err := s.Order(t.Context(), o.ID); err != nil {

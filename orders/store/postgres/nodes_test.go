@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -313,5 +314,66 @@ func TestTheClockHoldsStill(t *testing.T) {
 	trip = time.Minute // stopped in between
 	if got := measure(0); got != ahead {
 		t.Errorf("moved to %v by a measurement that took a minute", got)
+	}
+}
+
+// TestTwoNodesKeepTheLimitOfDevices: both count before either has added one.
+func TestTwoNodesKeepTheLimitOfDevices(t *testing.T) {
+	url := shared.Database(t)
+	a, b := opened(t, url), opened(t, url)
+	running(t, a)
+	running(t, b)
+	if n := storetest.DeviceRace(t, a, b); n != orders.MaxDevices {
+		t.Errorf("%d devices were added", n)
+	}
+	if n := number(t, url, `SELECT COUNT(*) FROM devices`); n != orders.MaxDevices {
+		t.Errorf("%d devices", n)
+	}
+}
+
+// TestTwoNodesWriteTheSameTracks, each in an order of its own, and thin them: nobody waits for somebody who waits for it.
+func TestTwoNodesWriteTheSameTracks(t *testing.T) {
+	url := shared.Database(t)
+	nodes := []*Store{opened(t, url), opened(t, url)}
+	var all []orders.TrackFix
+	for range 20 {
+		id := orders.NewID(storetest.Start)
+		for i := range 50 {
+			all = append(all, orders.TrackFix{Order: id, Courier: "cou_1", At: storetest.Start.Add(time.Duration(i) * 5 * time.Second)})
+		}
+	}
+	var wg sync.WaitGroup
+	for _, s := range nodes {
+		running(t, s)
+		wg.Go(func() {
+			mine := slices.Clone(all)
+			for range 5 {
+				rand.Shuffle(len(mine), func(i, j int) { mine[i], mine[j] = mine[j], mine[i] })
+				if err := s.AddTrack(t.Context(), mine); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := number(t, url, `SELECT COUNT(*) FROM tracks`); n != int64(len(all)) {
+		t.Errorf("%d fixes of %d", n, len(all))
+	}
+	for _, s := range nodes {
+		wg.Go(func() {
+			for {
+				switch n, err := s.ThinTracks(t.Context(), storetest.Start.Add(time.Hour), 100); {
+				case err != nil:
+					t.Error(err)
+					return
+				case n == 0:
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := number(t, url, `SELECT COUNT(*) FROM tracks WHERE thinned = 1`); n != 20*6 || number(t, url, `SELECT COUNT(*) FROM tracks`) != n {
+		t.Errorf("%d minutes, want %d", n, 20*6)
 	}
 }

@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,6 +21,7 @@ const (
 	// Rows are locked in one order, so that nodes which mark, drop and wake the same ones wait for each other only.
 	readWaiting = `SELECT id, about FROM outbox WHERE published_at = 0 AND committed_at <= ` + nowText + ` - $1
 	ORDER BY committed_at, id LIMIT $2`
+	oldestWaiting = `SELECT ` + nowText + ` - committed_at FROM outbox WHERE published_at = 0 ORDER BY committed_at LIMIT 1`
 	markPublished = `UPDATE outbox SET published_at = ` + nowText + ` WHERE id IN
 	(SELECT id FROM outbox WHERE id = ANY($1) AND published_at = 0 ORDER BY id FOR UPDATE)`
 	publishAgain = `UPDATE outbox SET published_at = 0 WHERE id IN
@@ -75,6 +78,18 @@ func (s *Store) Waiting(ctx context.Context, age time.Duration, limit int) ([]or
 		return nil, s.Told(fmt.Errorf("read the outbox: %w", err))
 	}
 	return out, nil
+}
+
+// OldestWaiting implements [orders.Outbox].
+func (s *Store) OldestWaiting(ctx context.Context) (time.Duration, error) {
+	var age int64
+	switch err := s.pool.Row(ctx, oldestWaiting, nil, &age); {
+	case errors.Is(err, sql.ErrNoRows):
+		return 0, nil
+	case err != nil:
+		return 0, s.Told(fmt.Errorf("read the outbox: %w", err))
+	}
+	return max(1, time.Duration(age)) * time.Microsecond, nil
 }
 
 // MarkPublished implements [orders.Outbox].

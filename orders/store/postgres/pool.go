@@ -100,6 +100,9 @@ func (p *pool) with(ctx context.Context, f func(context.Context, *link) (begun b
 	if ctx.Err() != nil {
 		return awayError{context.Cause(ctx)}
 	}
+	if err := p.db.may(); err != nil {
+		return err
+	}
 	ctx, own, cancel := patient(ctx)
 	defer cancel()
 	select {

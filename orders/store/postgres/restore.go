@@ -20,7 +20,7 @@ const restoreTries = 5
 
 // ours are the tables of the live database, in the order in which a group locks them: so a restore waits for what is
 // under way, and is never one of two that wait for each other.
-const ours = `idempotency, orders, events, timers, restaurants, revocations, meta, outbox, leases, bus, goose_db_version`
+const ours = `idempotency, device_owners, devices, orders, events, timers, restaurants, revocations, tracks, meta, outbox, leases, bus, goose_db_version`
 
 // clearAll takes away what is there, also what came after the backup was made, in the restore's own transaction.
 const clearAll = `SET lock_timeout = '20s';
@@ -58,10 +58,28 @@ func Restore(ctx context.Context, address, src string) error {
 	}
 	for try := 1; ; try++ {
 		err = restoreOnce(ctx, address, src, newGeneration(time.Now(), old))
-		if err == nil || try == restoreTries || !strings.Contains(err.Error(), "deadlock detected") && !strings.Contains(err.Error(), "lock timeout") {
+		if err == nil {
+			return migrateRestored(ctx, cfg)
+		}
+		if try == restoreTries || !strings.Contains(err.Error(), "deadlock detected") && !strings.Contains(err.Error(), "lock timeout") {
 			return err
 		}
 	}
+}
+
+// migrateRestored brings what an older program had backed up to this program's schema: nodes that run look at that only
+// when they start.
+func migrateRestored(ctx context.Context, cfg *pgx.ConnConfig) error {
+	db := &connector{base: cfg, node: "restore", warn: func(string) {}}
+	l, err := db.connect(ctx, forDDL)
+	if err == nil {
+		defer l.bye()
+		err = migrate(ctx, l)
+	}
+	if err != nil {
+		return fmt.Errorf("the backup is restored, and its schema could not be brought up to date: restart a node, which does that: %w", err)
+	}
+	return nil
 }
 
 // checkBackup looks into the file before anything is touched.

@@ -20,6 +20,7 @@ const commitTries = 4
 // session is a committer's connection. It implements [store.Session].
 type session struct {
 	db         *connector
+	guard      *guard
 	partitions *partitions
 	link       *link // nil: to be made by the next transaction
 	batch      pgx.Batch
@@ -115,6 +116,10 @@ func (s *session) once(ctx context.Context, steps []store.Step, touched []int64)
 		s.drop()
 		return fmt.Errorf("%w: broken by a test: %w", store.ErrOutcome, err)
 	case err == nil:
+		if err := s.db.may(); err != nil { // the server may have broken its word meanwhile
+			s.drop()
+			return fmt.Errorf("%w: %w", store.ErrOutcome, err)
+		}
 		return nil
 	case s.link.IsClosed(): // the connection's end, and not the server's word about a statement
 		s.drop()
@@ -160,18 +165,23 @@ func (s *session) Mark(probe store.Step) (mark string, err error) {
 	return mark, err
 }
 
-// open makes the connection if there is none that works.
+// open makes the connection if there is none that works. While the guard refuses, there is none.
 func (s *session) open(ctx context.Context) (err error) {
+	if err := s.db.may(); err != nil {
+		s.drop()
+		return err
+	}
 	if s.link != nil && s.link.alive() {
 		return nil
 	}
 	s.drop()
-	s.link, err = s.db.connect(ctx, forWrites)
+	s.link, err = s.guard.writer(ctx)
 	return err
 }
 
 func (s *session) drop() {
 	if s.link != nil {
+		s.guard.forget(s.link)
 		s.link.drop()
 		s.link = nil
 	}
@@ -180,6 +190,7 @@ func (s *session) drop() {
 // Close implements [store.Session].
 func (s *session) Close() error {
 	if s.link != nil {
+		s.guard.forget(s.link)
 		s.link.bye()
 		s.link = nil
 	}

@@ -65,6 +65,8 @@ var (
 	_ orders.Store       = (*Store)(nil)
 	_ orders.Outbox      = (*Store)(nil)
 	_ orders.Generations = (*Store)(nil)
+	_ orders.TrackStore  = (*Store)(nil)
+	_ orders.DeviceStore = (*Store)(nil)
 )
 
 // Open connects, refuses a server that would lose orders, brings the schema up to date, makes the partitions of the
@@ -81,7 +83,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	}
 	s.pool = newPool(s.db, s.clock)
 	s.partitions = &partitions{db: s.db}
-	s.guard = &guard{db: s.db, solo: cfg.Solo, log: cfg.Log}
+	s.guard = newGuard(s.db, cfg.Solo, cfg.Log, s.pool.forget)
 	s.metrics = newMetrics(s.pool, s.clock)
 	defer func() {
 		if err != nil {
@@ -139,7 +141,7 @@ func (s *Store) storeConfig(cfg Config) store.Config {
 	}
 	breakNext := new(atomic.Pointer[brokenCommit])
 	for range committers {
-		c := &session{db: s.db, partitions: s.partitions, breakNext: breakNext}
+		c := &session{db: s.db, guard: s.guard, partitions: s.partitions, breakNext: breakNext}
 		s.sessions = append(s.sessions, c)
 		out.Sessions = append(out.Sessions, c)
 	}
@@ -151,6 +153,9 @@ func (s *Store) storeConfig(cfg Config) store.Config {
 
 // Run writes until ctx ends. Then it commits what waits on the queues, gives its claims back, and returns when every
 // goroutine it started has ended; later writes answer Unavailable, reads go on until Close. It may be called once.
+//
+// While the server is set so that it would lose orders, or another node keeps this one out, everything answers
+// Unavailable, the log says what to do, and it goes on by itself afterwards.
 func (s *Store) Run(ctx context.Context) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -3,9 +3,11 @@ package sqlite
 import (
 	"context"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 
+	"doorbell/orders"
 	"doorbell/orders/store/storetest"
 )
 
@@ -27,15 +29,33 @@ func BenchmarkCommit(b *testing.B) {
 
 func benchmarkCommit(b *testing.B, read bool) {
 	marks := new(storetest.Marks)
-	s, err := Open(b.Context(), Config{Dir: benchDir(b), Publisher: marks})
+	storetest.BenchmarkCommit(b, benched(b, marks), marks, read)
+}
+
+// benched is a running store on a real disk.
+func benched(b *testing.B, p orders.Publisher) *Store {
+	s, err := Open(b.Context(), Config{Dir: benchDir(b), Publisher: p})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer func() { _ = s.Close() }()
 	ctx, cancel := context.WithCancel(context.Background())
 	var run sync.WaitGroup
 	run.Go(func() { _ = s.Run(ctx) })
-	defer run.Wait()
-	defer cancel()
-	storetest.BenchmarkCommit(b, s, marks, read)
+	b.Cleanup(func() {
+		cancel()
+		run.Wait()
+		_ = s.Close()
+	})
+	return s
 }
+
+// BenchmarkTracks is storetest's, as the following are: what the store takes, what it is to take, and what a node has in
+// a busy hour.
+func BenchmarkTracks(b *testing.B) {
+	for _, perSecond := range []int{0, 24_000, 2_500} {
+		b.Run(strconv.Itoa(perSecond), func(b *testing.B) { storetest.BenchmarkTracks(b, benched(b, nil), perSecond) })
+	}
+}
+
+func BenchmarkThin(b *testing.B)          { storetest.BenchmarkThin(b, benched(b, nil)) }
+func BenchmarkDeviceByToken(b *testing.B) { storetest.BenchmarkDeviceByToken(b, benched(b, nil)) }

@@ -45,7 +45,11 @@ type Store struct {
 	close    sync.Once
 }
 
-var _ orders.Store = (*Store)(nil)
+var (
+	_ orders.Store       = (*Store)(nil)
+	_ orders.TrackStore  = (*Store)(nil)
+	_ orders.DeviceStore = (*Store)(nil)
+)
 
 // Open locks the data folder, opens its database, and brings the schema up to date. It starts nothing: writes wait
 // for Run. It fails with a sentence for the operator when another process has the folder, or when the database needs a

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -151,11 +152,21 @@ func TestSchemaLevels(t *testing.T) {
 		}
 	})
 	t.Run("ADatabaseThatWasOnlyAddedToIsAccepted", func(t *testing.T) {
-		dir := alter(t, `ALTER TABLE orders ADD COLUMN later TEXT;
-			INSERT INTO goose_db_version (version_id, is_applied) VALUES (2, 1), (3, 1)`)
+		dir := alter(t, fmt.Sprintf(`ALTER TABLE orders ADD COLUMN later TEXT;
+			INSERT INTO goose_db_version (version_id, is_applied) VALUES (%d, 1), (%d, 1)`, schemaLevel+1, schemaLevel+2))
 		s := openedIn(t, dir)
 		running(t, s)
 		place(t, s, storetest.Draft{})
+	})
+	t.Run("ADatabaseOfAnOlderProgramIsBroughtUpToDate", func(t *testing.T) {
+		dir := alter(t, `DROP TABLE tracks; DROP TABLE devices; DROP TABLE device_owners;
+			DELETE FROM goose_db_version WHERE version_id = 3`)
+		s := openedIn(t, dir)
+		running(t, s)
+		fix := orders.TrackFix{Order: orders.NewID(storetest.Start), Courier: "cou_1", At: storetest.Start}
+		if err := s.AddTrack(t.Context(), []orders.TrackFix{fix}); err != nil {
+			t.Error(err)
+		}
 	})
 	t.Run("AForeignDatabaseIsLeftAlone", func(t *testing.T) {
 		dir := alter(t, `DELETE FROM meta`)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -113,4 +114,130 @@ func BenchmarkCommit(b *testing.B, s orders.Store, marks *Marks, read bool) {
 	b.ReportMetric(float64(timers.Load())/n, "timers/change")
 	b.ReportMetric(float64(docs.Load())/float64((changes.Load()+99)/100), "doc-bytes")
 	b.ReportMetric(float64(events.Load())/n, "event-bytes/change")
+}
+
+// BenchmarkTracks measures fixes written to a running store by one writer, as a node has it: a thousand at a time, in
+// batches of five by one of 20,000 couriers after another, with 80 bytes of data: perSecond of them, 0 = as many as the
+// store takes. Beside them 300 orders a second are placed; how long they take is reported. One op is a thousand fixes.
+func BenchmarkTracks(b *testing.B, s Store, perSecond int) {
+	const ordersPerSecond = 300
+	const couriers, batch = 20_000, 5
+	ids := make([]string, couriers)
+	for i := range ids {
+		ids[i] = orders.NewID(time.Now().Add(-time.Duration(rand.IntN(3600)) * time.Second))
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var took []time.Duration
+	wg.Go(func() {
+		tick := time.NewTicker(time.Second / time.Duration(ordersPerSecond))
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			o, ev := Place(b, Draft{
+				Customer: anyOf("cus", 1_000_000), Restaurant: anyOf("res", 20_000), ID: orders.NewID(time.Now()), At: time.Now().UTC(),
+			})
+			wg.Go(func() {
+				start := time.Now()
+				if err := s.Commit(context.Background(), Change(orders.Order{}, o, ev)); err != nil {
+					b.Error(err)
+				}
+				mu.Lock()
+				took = append(took, time.Since(start))
+				mu.Unlock()
+			})
+		}
+	})
+	next, now := 0, time.Now().Truncate(time.Second)
+	fixes := make([]orders.TrackFix, orders.MaxTrackFixes)
+	pace := time.NewTicker(time.Second * orders.MaxTrackFixes / time.Duration(max(perSecond, 1)))
+	defer pace.Stop()
+	for b.Loop() {
+		if perSecond > 0 {
+			<-pace.C
+		}
+		for i := range fixes {
+			if i%batch == 0 {
+				if next++; next%couriers == 0 {
+					now = now.Add(batch * 5 * time.Second)
+				}
+			}
+			who := next % couriers
+			fixes[i] = orders.TrackFix{
+				Order: ids[who], Courier: fmt.Sprintf("cou_%06d", who), At: now.Add(time.Duration(i%batch) * 5 * time.Second),
+				Device: uint64(who) * 0x9e37_79b9_7f4a_7c15, Data: make([]byte, 80),
+			}
+		}
+		if err := s.AddTrack(context.Background(), fixes); err != nil {
+			b.Fatal(err)
+		}
+	}
+	cancel()
+	wg.Wait()
+	b.ReportMetric(float64(b.N*len(fixes))/b.Elapsed().Seconds(), "fixes/s")
+	slices.Sort(took)
+	for _, q := range []int{50, 99} {
+		if len(took) > 0 {
+			b.ReportMetric(float64(took[len(took)*q/100].Microseconds())/1000, fmt.Sprintf("order-p%d-ms", q))
+		}
+	}
+	b.ReportMetric(float64(len(took))/b.Elapsed().Seconds(), "orders/s")
+}
+
+// BenchmarkThin measures what becomes of fixes a day later. One op is a thousand fixes looked at, of orders that had one
+// every five seconds.
+func BenchmarkThin(b *testing.B, s Store) {
+	var waiting int
+	at := time.Now().Add(-48 * time.Hour).Truncate(time.Minute)
+	fixes := make([]orders.TrackFix, orders.MaxTrackFixes)
+	for b.Loop() {
+		if waiting < orders.MaxTrackFixes {
+			b.StopTimer()
+			for range 100 { // four minutes of 2,000 couriers
+				id := orders.NewID(at)
+				for i := range fixes {
+					if i%50 == 0 {
+						id = orders.NewID(at)
+					}
+					fixes[i] = orders.TrackFix{Order: id, Courier: id, At: at.Add(time.Duration(i%50) * 5 * time.Second), Data: make([]byte, 80)}
+				}
+				if err := s.AddTrack(context.Background(), fixes); err != nil {
+					b.Fatal(err)
+				}
+			}
+			waiting += 100 * len(fixes)
+			at = at.Add(time.Minute)
+			b.StartTimer()
+		}
+		n, err := s.ThinTracks(context.Background(), at.Add(time.Hour), 1000)
+		if err != nil {
+			b.Fatal(err)
+		}
+		waiting -= n
+	}
+	b.ReportMetric(float64(b.N*1000)/b.Elapsed().Seconds(), "fixes/s")
+}
+
+// BenchmarkDeviceByToken measures what a post by a device token costs the store.
+func BenchmarkDeviceByToken(b *testing.B, s Store) {
+	var hashes [][]byte
+	for n := range 1000 {
+		d := device(fmt.Sprint("cou_", n), n)
+		if err := s.AddDevice(context.Background(), d); err != nil {
+			b.Fatal(err)
+		}
+		hashes = append(hashes, d.TokenHash)
+	}
+	n := 0
+	for b.Loop() {
+		if _, err := s.DeviceByToken(context.Background(), hashes[n%len(hashes)]); err != nil {
+			b.Fatal(err)
+		}
+		n++
+	}
 }

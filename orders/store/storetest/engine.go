@@ -9,10 +9,17 @@ import (
 	"doorbell/orders"
 )
 
+// Store is all that an engine keeps.
+type Store interface {
+	orders.Store
+	orders.TrackStore
+	orders.DeviceStore
+}
+
 // Engine is a store that is open, empty and not yet running, and what it lends the suite. The one who opens it also
 // closes it, by t.Cleanup.
 type Engine struct {
-	orders.Store
+	Store
 	// Run writes until ctx ends.
 	Run func(ctx context.Context) error
 

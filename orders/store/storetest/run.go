@@ -49,6 +49,24 @@ func Run(t *testing.T, open func(t *testing.T) Engine) {
 		{"OfManyRestaurantWritersOneWins", restaurantRace},
 		{"ARestaurantIsNeverStale", restaurantNeverStale},
 
+		{"FixesAreReadByTimeAPageAtATime", trackPages},
+		{"AFixIsStoredOnceHoweverManyBringIt", trackRace},
+		{"WhatIsNoTrackIsRefused", trackRefused},
+		{"TracksWaitForRunAndEndWithIt", trackRuns},
+		{"OfEachMinuteTheFirstFixIsKept", trackThinned},
+		{"AMinuteThatWasThinnedKeepsOneFix", trackThinnedLate},
+		{"OldTracksAreDropped", tracksDropped},
+		{"ATrackIsDeletedWhole", trackDeleted},
+		{"TheTracksOfACourierAreDeleted", tracksOfCourier},
+		{"TracksMayBeThinnedWhileTheyAreWritten", tracksAtOnce},
+
+		{"ADeviceIsFoundByItsTokenUntilItIsRevoked", devices},
+		{"DevicesAreListedNewestFirst", devicesListed},
+		{"ACourierHasSoManyDevices", deviceLimit},
+		{"DevicesAddedAtOnceKeepTheLimit", deviceRace},
+		{"ADeviceIsStoredOnce", deviceOnce},
+		{"ADeviceWhoseCommitLostItsAnswerIsThere", deviceCommitMade},
+
 		{"EndedOrdersAreArchived", archive},
 		{"ReadyAndTheClockAnswer", ready},
 	} {
