@@ -140,11 +140,15 @@ func TestView(t *testing.T) {
 	if _, ok := v.since(end, true); !ok {
 		t.Error("does not know the end though a listing leaves it out")
 	}
+	v.page(true, false, list(2, "b", "c"))
+	if at, ok := v.since(end, true); !ok || at.Equal(v.listed[len(v.listed)-1]) {
+		t.Error("a later listing counts in place of the first")
+	}
 	if _, ok := v.since(entry{id: "b", seq: 3, endedAt: end.endedAt}, true); ok {
 		t.Error("knows the end of an order that is listed")
 	}
 	v.event("b", 5)
-	v.event("c", 1)
+	v.event("c", 2)
 	v.snapshot("c", 0)
 	if lost, repeated, wrong := o.take(); lost != 2 || repeated != 2 {
 		t.Errorf("lost %d, repeated %d: %v", lost, repeated, wrong)

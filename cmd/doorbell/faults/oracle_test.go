@@ -15,6 +15,9 @@ type oracle struct {
 	restored map[string]int64
 }
 
+// clock is how times are written.
+const clock = "15:04:05.000"
+
 // maxWrong is how many lines are kept of one fault.
 const maxWrong = 40
 
@@ -24,7 +27,7 @@ func (o *oracle) note(lost, repeated int, format string, args ...any) {
 	o.lost += lost
 	o.repeated += repeated
 	if len(o.wrong) < maxWrong {
-		o.wrong = append(o.wrong, time.Now().Format("15:04:05.000 ")+fmt.Sprintf(format, args...))
+		o.wrong = append(o.wrong, time.Now().Format(clock+" ")+fmt.Sprintf(format, args...))
 	}
 }
 

@@ -68,8 +68,9 @@ func (w *world) suffer(f fault) {
 	if f.up {
 		from = began
 	}
-	r.whole = w.untilWhole(from, owed)
-	w.slowest(r)
+	var slowest []entry
+	r.whole, slowest = w.untilWhole(from, owed)
+	w.slow(r, slowest)
 	if f.mute {
 		if f.end != nil {
 			f.end(w)
@@ -87,11 +88,11 @@ func (w *world) suffer(f fault) {
 }
 
 // untilWhole waits until every watcher has what it is owed, and returns how long each took: for each change from its
-// answer on, or from a later moment.
-func (w *world) untilWhole(from time.Time, owed []entry) (took []time.Duration) {
+// answer on, or from a later moment; and for which change that was.
+func (w *world) untilWhole(from time.Time, owed []entry) (took []time.Duration, slowest []entry) {
 	var waits string     // the order that somebody waits for
 	var looked time.Time // when the database was last asked about such a one: a clock may have ended it, which nobody was told
-	all := func() (took []time.Duration, late string) {
+	all := func() (took []time.Duration, slowest []entry, late string) {
 		if waits != "" && time.Since(looked) > 100*time.Millisecond {
 			looked = time.Now()
 			if tr, err := w.read(waits); err == nil && !tr.missing {
@@ -100,7 +101,7 @@ func (w *world) untilWhole(from time.Time, owed []entry) (took []time.Duration) 
 		}
 		w.book.ends(owed)
 		for _, x := range w.watchers {
-			last := time.Duration(0)
+			last, which := time.Duration(0), entry{}
 			for _, e := range owed {
 				if !x.owed(e) {
 					continue
@@ -108,35 +109,41 @@ func (w *world) untilWhole(from time.Time, owed []entry) (took []time.Duration) 
 				at, ok := w.has(x, e)
 				if !ok {
 					waits = e.id
-					return nil, fmt.Sprintf("%s waits for event %d of %s", x.view.name, e.seq, e.id)
+					return nil, nil, fmt.Sprintf("%s waits for event %d of %s", x.view.name, e.seq, e.id)
 				}
 				since := from
 				if e.heardAt.After(since) {
 					since = e.heardAt
 				}
-				last = max(last, at.Sub(since))
+				if d := at.Sub(since); d > last {
+					last, which = d, e
+				}
 			}
-			took = append(took, last)
+			took, slowest = append(took, last), append(slowest, which)
 		}
-		return took, ""
+		return took, slowest, ""
 	}
 	why := within(giveUp, func() (bool, string) {
 		var late string
-		took, late = all()
+		took, slowest, late = all()
 		return late == "", late
 	})
 	if why != "" {
 		w.oracle.note(0, 0, "not whole %v after the fault: %s", giveUp, why)
 	}
-	return took
+	return took, slowest
 }
 
-// slowest says who took longer than a limit without the race detector, and fails nothing.
-func (w *world) slowest(r *row) {
+// maxNotes is how many are named.
+const maxNotes = 6
+
+// slow says who took longer than a limit without the race detector, and fails nothing.
+func (w *world) slow(r *row, last []entry) {
 	for i, d := range r.whole {
-		if d > min(r.limit, wholeLimit) {
-			_, _, said := w.watchers[i].at("")
-			r.notes = append(r.notes, fmt.Sprintf("%s took %v; heard last beside orders: %s", w.watchers[i].view.name, d, said))
+		if x := w.watchers[i]; d > min(r.limit, wholeLimit) && len(r.notes) < maxNotes {
+			_, _, said := x.at("")
+			r.notes = append(r.notes, fmt.Sprintf("%s took %v for event %d of %s, answered at %s; it shows %s; heard beside orders: %s",
+				x.view.name, d, last[i].seq, last[i].id, last[i].heardAt.Format(clock), x.history(last[i].id), said))
 		}
 	}
 }

@@ -203,7 +203,7 @@ func (s *socket) hear(message []byte) {
 
 func (s *socket) keep(direction string, line []byte) {
 	text := string(bytes.TrimSpace(line))
-	s.buffer[s.lines%len(s.buffer)] = time.Now().Format("15:04:05.000 ") + direction + text[:min(len(text), 160)]
+	s.buffer[s.lines%len(s.buffer)] = time.Now().Format(clock+" ") + direction + text[:min(len(text), 160)]
 	s.lines++
 }
 

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -31,7 +32,7 @@ type seen struct {
 	marks []mark // how it got there, oldest first
 	back  int    // steps back after a restore
 	gone  bool
-	off   time.Time // when a listing of the board began that left it out
+	off   time.Time // when the first listing of the board began that left it out
 }
 
 type mark struct {
@@ -114,7 +115,7 @@ func (v *view) page(first, more bool, list []order) {
 	}
 	v.listed = append(v.listed, v.begun)
 	for id, s := range v.orders {
-		if n := len(s.marks); !v.here[id] && n > 0 && s.marks[n-1].at.Before(v.begun) { // else it was told faster than listed
+		if n := len(s.marks); s.off.IsZero() && !v.here[id] && n > 0 && s.marks[n-1].at.Before(v.begun) { // else it was told faster than listed
 			s.off = v.begun
 		}
 	}
@@ -131,7 +132,7 @@ func (v *view) gone(id string) {
 func (v *view) other(text string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.said = append(v.said[max(0, len(v.said)-saidKept+1):], time.Now().Format("15:04:05.000 ")+text)
+	v.said = append(v.said[max(0, len(v.said)-saidKept+1):], time.Now().Format(clock+" ")+text)
 }
 
 // drop forgets an order.
@@ -178,15 +179,33 @@ func (v *view) since(e entry, board bool) (at time.Time, ok bool) {
 	if !board || e.endedAt.IsZero() {
 		return time.Time{}, false
 	}
+	var off time.Time // from then on, every listing left it out
 	if s != nil && s.seq > 0 {
-		return s.off, s.off.After(e.endedAt)
+		if off = s.off; off.IsZero() {
+			return time.Time{}, false
+		}
 	}
 	for _, at := range v.listed {
-		if at.After(e.endedAt) {
+		if at.After(e.endedAt) && !at.Before(off) {
 			return at, true
 		}
 	}
 	return time.Time{}, false
+}
+
+// history is how an order came to be in the view.
+func (v *view) history(id string) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s := v.orders[id]
+	if s == nil {
+		return "nothing of it"
+	}
+	var out []string
+	for _, m := range s.marks {
+		out = append(out, fmt.Sprint(m.seq, " at ", m.at.Format(clock)))
+	}
+	return strings.Join(out, ", ")
 }
 
 // at is the last seq of an order in the view, 0 = none, and what else the person was told last.
