@@ -10,6 +10,7 @@ package faults
 import (
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +20,10 @@ import (
 	"go.uber.org/goleak"
 )
 
-var minutes = flag.Float64("minutes", 0, "how long to break things; each fault happens at least once")
+var (
+	minutes = flag.Float64("minutes", 0, "how long to break things; each fault happens at least once")
+	report  = flag.String("report", "", "a file to write the table to as well")
+)
 
 // program is the program under test, built once, with the race detector if the tests have it.
 var program string
@@ -35,10 +39,25 @@ func TestMain(m *testing.M) {
 			code = 1
 		}
 	}
-	if !results.last(os.Stdout) && code == 0 { // behind everything else, so that it is the last line
+	if !writeReport() && code == 0 { // behind everything else, so that it is the last line
 		code = 1
 	}
 	os.Exit(code)
+}
+
+// writeReport prints the table, and reports whether all is well.
+func writeReport() bool {
+	out := io.Writer(os.Stdout)
+	if *report != "" {
+		f, err := os.Create(*report)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return false
+		}
+		defer f.Close()
+		out = io.MultiWriter(out, f)
+	}
+	return results.last(out)
 }
 
 func buildAndRun(m *testing.M) int {
