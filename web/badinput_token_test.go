@@ -228,10 +228,10 @@ func TestRevocation(t *testing.T) {
 
 	t.Run("twice moves it on, never back", func(t *testing.T) {
 		n := n.as(t)
-		n.now.ahead = 2 * time.Second
+		n.now.pass(2 * time.Second)
 		n.post("/v1/revocations", c.ops, js{"sub": "cus_1"}).want(200)
 		n.get(path, issued(revoked.Add(time.Second), "cus_1")).problem(401, orders.Unauthenticated)
-		n.now.ahead = 0
+		n.now.pass(-2 * time.Second)
 		n.post("/v1/revocations", c.ops, js{"sub": "cus_1"}).want(200)
 		n.get(path, issued(revoked.Add(time.Second), "cus_1")).problem(401, orders.Unauthenticated)
 		n.get(path, issued(revoked.Add(4*time.Second), "cus_1")).want(200)

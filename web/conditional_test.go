@@ -102,7 +102,7 @@ func TestIdempotencyKey(t *testing.T) {
 		path := first.Header.Get("Location")
 		n.act(path+"/pay", c.payment, payment("tx_1"))
 		n.act(path+"/cancel", c.customer, map[string]any{"reason": "OTHER"})
-		n.now.ahead += 2 * time.Hour
+		n.now.pass(2 * time.Hour)
 		again := place(n, c.customer, orderBody(nil), "key-1").want(201).tagged()
 		if string(again.Raw) != string(first.Raw) {
 			n.t.Errorf("answered\n%s\nthen\n%s", first.Raw, again.Raw)

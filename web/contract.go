@@ -23,6 +23,9 @@ type contract struct {
 	roles    []orders.Role // who may call it (x-roles)
 	public   bool          // no token needed
 	ofOrder  bool          // the path names an order
+	courier  bool          // the path names a courier
+	door     bool          // for a device's token, in the way of a rider app
+	located  bool          // takes positions (x-positions): a body up to riderapp.MaxBody, which its handler reads
 	params   []*openapi3.Parameter
 	body     *openapi3.Schema // nil: takes none
 	needBody bool
@@ -40,9 +43,16 @@ func loadContracts() (map[string]*contract, error) {
 	out := map[string]*contract{}
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
-			c := &contract{id: op.OperationID, ofOrder: strings.HasPrefix(path, "/orders/{")}
+			c := &contract{
+				id: op.OperationID, ofOrder: strings.HasPrefix(path, "/orders/{"), courier: strings.HasPrefix(path, "/couriers/{"),
+				located: op.Extensions["x-positions"] == true,
+			}
 			if err := c.readRoles(op); err != nil {
 				return nil, fmt.Errorf("openapi.yaml: %s %s: %w", method, path, err)
+			}
+			if c.door {
+				out[method+" "+path] = c
+				continue
 			}
 			for _, p := range slices.Concat(item.Parameters, op.Parameters) {
 				c.params = append(c.params, p.Value)
@@ -60,7 +70,14 @@ func loadContracts() (map[string]*contract, error) {
 	return out, nil
 }
 
+// roleDevice is how the document names a courier's device, which is nobody to the domain.
+const roleDevice orders.Role = "device"
+
 func (c *contract) readRoles(op *openapi3.Operation) error {
+	if list, ok := op.Extensions["x-roles"].([]any); ok && len(list) == 1 && list[0] == string(roleDevice) {
+		c.door = true
+		return nil
+	}
 	if op.Security != nil && len(*op.Security) == 0 {
 		c.public = true
 		return nil
@@ -115,10 +132,10 @@ func (c *contract) checkParams(r *http.Request) error {
 	return nil
 }
 
-// checkPath holds a number in the path, and an id that a PUT would make, against the document. Elsewhere an id of no
-// known form is simply unknown.
+// checkPath holds a number in the path, an id that a PUT would make, and that of a courier, who is not looked up, against
+// the document. Elsewhere an id of no known form is simply unknown.
 func checkPath(p *openapi3.Parameter, r *http.Request) error {
-	if r.Method != http.MethodPut && !p.Schema.Value.Type.Is(openapi3.TypeInteger) {
+	if r.Method != http.MethodPut && !p.Schema.Value.Type.Is(openapi3.TypeInteger) && p.Name != "courierId" {
 		return nil
 	}
 	text := chi.URLParam(r, p.Name)

@@ -83,9 +83,9 @@ func TestArrivals(t *testing.T) {
 	})
 
 	n.sub("ItIsReadAnewAndNeverOver", func(n *node) {
-		n.now.ahead += 5 * time.Minute
+		n.now.pass(5 * time.Minute)
 		arrivalIn(n.t, n.get(path, c.customer).want(200).Raw).near(n.t, ride-2*time.Minute, n.now.now())
-		n.now.ahead += time.Hour
+		n.now.pass(time.Hour)
 		a := arrivalIn(n.t, n.get(path, c.customer).want(200).Raw)
 		if left := a.EtaAt.Sub(n.now.now()); left <= 0 || left > 4*time.Minute || a.EstimatedTime < 1 {
 			n.t.Errorf("%v is in %v", a, left)

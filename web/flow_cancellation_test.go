@@ -13,7 +13,7 @@ func TestCancellation(t *testing.T) {
 	// late is a confirmed order whose free minute is over.
 	late := func(n *node) string {
 		path := n.order(c, "confirmed", nil)
-		n.now.ahead += 61 * time.Second
+		n.now.pass(61 * time.Second)
 		return path
 	}
 	story := func(n *node, path string, more ...string) reply {

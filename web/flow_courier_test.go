@@ -43,7 +43,7 @@ func TestCourier(t *testing.T) {
 
 	n.sub("GivesTheOrderBackUntilThePickUp", func(n *node) {
 		path := n.order(c, "assigned", nil)
-		n.now.ahead += 20 * time.Minute
+		n.now.pass(20 * time.Minute)
 		n.call(http.MethodDelete, path+"/courier", c.courier, nil).want(200).tagged().
 			shows("delivery.status", "UNASSIGNED", "delivery.courier", nil, "address", nil, "items.0.note", nil) // not its any more
 		n.get(path, c.courier).want(404)
@@ -90,7 +90,7 @@ func TestCourier(t *testing.T) {
 		n.post(path+"/fail", c.courier, giveUp).refused(orders.OnDelivery, "arrive", "deliver", "problem")
 		n.act(path+"/arrive", c.courier, nil)
 		n.act(path+"/problem", c.courier, map[string]any{"type": "GATE_LOCKED"})
-		n.now.ahead += 7 * time.Minute
+		n.now.pass(7 * time.Minute)
 		n.post(path+"/fail", c.courier, giveUp).refused(orders.OnDelivery, "deliver", "problem")
 		n.act(path+"/problem", c.courier, map[string]any{"type": "CONTACT_ATTEMPT", "note": "called twice"}).
 			shows("problems.0.type", "GATE_LOCKED", "problems.1.type", "CONTACT_ATTEMPT")

@@ -51,7 +51,7 @@ func TestHappyWays(t *testing.T) {
 		n.get(path, c.merchant).want(200).shows("items.0.note", "no egg")
 		n.act(path+"/confirm", c.merchant, map[string]any{"prepMinutes": 25}).
 			shows("status", "CONFIRMED", "estimatedTime", 25, "prepMinutes", 25, "acceptBy", nil)
-		n.now.ahead += 5 * time.Minute
+		n.now.pass(5 * time.Minute)
 		n.get(path, c.customer).want(200).shows("estimatedTime", 20)
 		n.act(path+"/delay", c.merchant, map[string]any{"prepMinutes": 30}).shows("estimatedTime", 30, "status", "CONFIRMED")
 		n.act(path+"/prepare", c.merchant, nil).shows("status", "PREPARING")
@@ -154,7 +154,7 @@ func TestMerchantDecides(t *testing.T) {
 
 	n.sub("TheLastMinuteIsNeverShownAsNone", func(n *node) {
 		path := n.order(c, "confirmed", nil)
-		n.now.ahead += 25 * time.Minute
+		n.now.pass(25 * time.Minute)
 		n.get(path, c.customer).want(200).shows("estimatedTime", 1)
 	})
 }

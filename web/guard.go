@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"slices"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"doorbell/hub/track/riderapp"
 	"doorbell/orders"
 	"doorbell/web/auth"
 )
@@ -46,6 +46,10 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			fail(w, r, orders.Errorf(orders.NotFound, "no such operation"))
 			return
 		}
+		if c.door {
+			s.guardDoor(w, r, next)
+			return
+		}
 		if !c.public {
 			id, err := s.admit(r, c)
 			if err != nil {
@@ -72,8 +76,16 @@ func (s *Server) admit(r *http.Request, c *contract) (auth.Identity, error) {
 	if err != nil {
 		return id, err
 	}
-	if err := s.underLimit(id); err != nil {
+	if c.located && id.Role == orders.RoleCourier {
+		err = s.Positions.underLimit(id.ID)
+	} else {
+		err = s.underLimit(id)
+	}
+	if err != nil {
 		return id, err
+	}
+	if c.courier && !seesCourier(id.Caller, chi.URLParam(r, "courierId")) {
+		return id, orders.Errorf(orders.NotFound, "no such courier")
 	}
 	if c.ofOrder {
 		if _, err := s.Orders.Visible(r.Context(), chi.URLParam(r, "orderId"), id.Caller); err != nil {
@@ -116,15 +128,16 @@ func (s *Server) underLimit(id auth.Identity) error {
 	return nil
 }
 
-// readBody reads a body within maxBody, holds it against the document and leaves it in r.Body for the handler.
+// readBody reads a body within maxBody, holds it against the document and leaves it in r.Body for the handler. That of
+// positions may be longer, and is held against nothing: a point that does not fit costs the others nothing.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request, c *contract) error {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	most := maxBody
+	if c.located {
+		most = riderapp.MaxBody
+	}
+	body, err := readWhole(w, r, most)
 	if err != nil {
-		var big *http.MaxBytesError
-		if errors.As(err, &big) {
-			return orders.Errorf(orders.TooLarge, "a body may have %d bytes", maxBody)
-		}
-		return orders.Errorf(orders.Invalid, "the body could not be read")
+		return err
 	}
 	if c.body == nil {
 		if len(bytes.TrimSpace(body)) > 0 {
@@ -140,13 +153,55 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, c *contract) e
 			return badHeader("Content-Type", "must be application/json")
 		}
 	}
-	v, err := decodeStrict(body)
-	if err != nil {
-		return err
+	if !c.located {
+		v, err := decodeStrict(body)
+		if err != nil {
+			return err
+		}
+		if err := c.checkBody(v); err != nil {
+			return err
+		}
 	}
-	if err := c.checkBody(v); err != nil {
-		return err
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.Body = newBody(body)
 	return nil
+}
+
+// readWhole reads a body of at most so many bytes. TooLarge, Invalid.
+func readWhole(w http.ResponseWriter, r *http.Request, most int) ([]byte, error) {
+	var body bytes.Buffer
+	if n := r.ContentLength; n > 0 && n <= maxBody { // what is longer has to come before it takes room
+		body.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, int64(most)))
+	if err == nil {
+		return body.Bytes(), nil
+	}
+	if big := (*http.MaxBytesError)(nil); errors.As(err, &big) {
+		return nil, orders.Errorf(orders.TooLarge, "a body may have %d bytes", most)
+	}
+	return nil, orders.Errorf(orders.Invalid, "the body could not be read")
+}
+
+// body is one that was read.
+type body struct {
+	*bytes.Reader
+	whole []byte
+}
+
+func newBody(b []byte) *body { return &body{bytes.NewReader(b), b} }
+
+// Close implements io.ReadCloser.
+func (*body) Close() error { return nil }
+
+// bodyOf is the whole body of a request, nil where the operation takes none.
+func bodyOf(r *http.Request) []byte {
+	if b, ok := r.Body.(*body); ok {
+		return b.whole
+	}
+	return nil
+}
+
+// seesCourier reports whether the caller may know of this courier.
+func seesCourier(by orders.Caller, courier string) bool {
+	return by.Role == orders.RoleOps || by.Role == orders.RoleCourier && by.ID == courier
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 
 	"doorbell/hub"
 	"doorbell/hub/bus"
+	"doorbell/hub/track/ride"
 	"doorbell/orders"
 	"doorbell/orders/store/sqlite"
 	"doorbell/web"
@@ -41,14 +43,18 @@ type node struct {
 	service *orders.Service
 	store   *sqlite.Store
 	hub     *hub.Hub
-	acks    chan int64 // seqs that live clients acknowledged; the first thousand
+	rides   *ride.Service
+	devices map[string]string // a device of a courier
+	acks    chan int64        // seqs that live clients acknowledged; the first thousand
 	now     *clock
 }
 
 // clock is the time the service lives in: the real one, moved forward at will.
-type clock struct{ ahead time.Duration }
+type clock struct{ ahead atomic.Int64 }
 
-func (c *clock) now() time.Time { return time.Now().Add(c.ahead) }
+func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+func (c *clock) pass(d time.Duration) { c.ahead.Add(int64(d)) }
 
 // start runs a node with this configuration changed by opts.
 func start(t testing.TB, opts ...func(*web.Config, *orders.Config)) *node {
@@ -81,16 +87,30 @@ func startHub(t testing.TB, change func(*hub.Config), opts ...func(*web.Config, 
 	}
 	n.service = orders.NewService(st, oc)
 	wc.Orders, wc.Gate = n.service, web.Gate{Verifier: verifier, Orders: n.service}
+	if wc.Devices, err = auth.NewDevices(st, nil); err != nil {
+		t.Fatal(err)
+	}
+	wc.Tracks = st
 	hc := hub.Config{Source: st, View: wc.Viewer.JSON, Verify: wc.Gate.Live, OnAck: n.acked, Log: wc.Log}
+	hc.Locate = func(ctx context.Context, by orders.Caller, coordSys string, points []byte) ([]byte, error) {
+		return wc.Positions.Locate(ctx, by, coordSys, points)
+	}
 	if change != nil {
 		change(&hc)
 	}
 	n.hub = hub.New(hc)
 	wc.Hub = n.hub
+	positions := ride.NewLocal(n.hub, st, n.now.now)
+	n.rides = ride.New(ride.Config{
+		Store: st, Channel: positions, Commands: n.service, Tracks: web.TrackWriter{Store: st}, Now: n.now.now, Log: wc.Log,
+	})
+	wc.Positions.Rides, wc.Positions.Now = n.rides, n.now.now
+	local.Subscribe(positions)
+	local.Subscribe(n.rides)
 	revocations.OnRevoke(n.hub.Revoke)
 	local.Subscribe(n.hub)
 	var runs errgroup.Group
-	for _, run := range []func(context.Context) error{st.Run, local.Run, n.hub.Run} {
+	for _, run := range []func(context.Context) error{st.Run, local.Run, n.hub.Run, positions.Run, n.rides.Run} {
 		runs.Go(func() error { return run(ctx) })
 	}
 	if n.web, err = web.New(wc); err != nil {

@@ -86,7 +86,7 @@ func TestListOfOrders(t *testing.T) {
 
 	n.sub("UpdatedAfterIsWhatChangedSince", func(n *node) {
 		since := n.get(theirs, c.ops).want(200).text("updatedAt") // the newest change of all, cut to the millisecond
-		n.now.ahead += time.Second
+		n.now.pass(time.Second)
 		n.act(paid+"/confirm", c.merchant, map[string]any{"prepMinutes": 20})
 		after := n.service.Now().Add(-time.Second / 2).UTC().Format(time.RFC3339Nano)
 		n.lists("?updatedAfter="+url.QueryEscape(after), c.ops, paid)
@@ -99,7 +99,7 @@ func TestListOfOrders(t *testing.T) {
 	})
 
 	n.sub("ACouriersFinishedOrderLeavesTheListAfterADay", func(n *node) {
-		n.now.ahead += orders.CourierReads + time.Minute
+		n.now.pass(orders.CourierReads + time.Minute)
 		n.lists("", c.courier, onway)
 		n.lists("?status=COMPLETED", c.courier)
 		n.lists("?status=COMPLETED", c.merchant, done)

@@ -46,6 +46,24 @@ var permissions = map[string]string{
 	"failOrder":           `403 403 ok  404 403 ok  403 401 401 401               404 404 404 404 403 ok  404 401 401 401`,
 	"returnOrder":         `403 ok  ok  404 403 ok  403 401 401 401               404 404 404 404 403 ok  404 401 401 401`,
 
+	"getTrack":    `403 403 403 404 403 ok  403 401 401 401               404 404 404 404 403 ok  404 401 401 401`,
+	"deleteTrack": `403 403 403 404 403 ok  403 401 401 401               404 404 404 404 403 ok  404 401 401 401`,
+
+	//                      the courier is cou_1, then cou_2
+	"postLocations":      `404 404 ok  404 404 403 404 401 401 401                404 404 404 404 404 403 404 401 401 401`,
+	"addDevice":          `404 404 ok  404 404 ok  404 401 401 401                404 404 404 404 404 ok  404 401 401 401`,
+	"listDevices":        `404 404 ok  404 404 ok  404 401 401 401                404 404 404 404 404 ok  404 401 401 401`,
+	"revokeDevice":       `404 404 ok  404 404 ok  404 401 401 401                404 404 404 404 404 ok  404 401 401 401`,
+	"deleteCourierTrack": `404 404 403 404 404 ok  404 401 401 401                404 404 404 404 404 ok  404 401 401 401`,
+
+	//                      these take devices only
+	"ingestOwnTracks":      `401 401 401 401 401 401 401 401 401 401              401 401 401 401 401 401 401 401 401 401`,
+	"ingestOsmAnd":         `401 401 401 401 401 401 401 401 401 401              401 401 401 401 401 401 401 401 401 401`,
+	"ingestOsmAndQuery":    `401 401 401 401 401 401 401 401 401 401              401 401 401 401 401 401 401 401 401 401`,
+	"ingestOverland":       `401 401 401 401 401 401 401 401 401 401              401 401 401 401 401 401 401 401 401 401`,
+	"ingestGPSLogger":      `401 401 401 401 401 401 401 401 401 401              401 401 401 401 401 401 401 401 401 401`,
+	"ingestGPSLoggerQuery": `401 401 401 401 401 401 401 401 401 401              401 401 401 401 401 401 401 401 401 401`,
+
 	//                      these name no order; the restaurant is res_1, then res_2
 	"createOrder":   `ok  403 403 403 403 403 403 401 401 401                     ok  403 403 403 403 403 403 401 401 401`,
 	"listOrders":    `ok  ok  ok  ok  403 ok  403 401 401 401                     ok  ok  ok  ok  403 ok  403 401 401 401`,
@@ -74,6 +92,7 @@ var bodies = map[string]any{
 	"putRestaurant": map[string]any{"name": "Golden Wok", "lat": 31.23, "lon": 121.47},
 	"patchItem":     map[string]any{"available": true},
 	"revokeTokens":  map[string]any{"sub": "cus_gone"},
+	"postLocations": map[string]any{"points": []any{}},
 }
 
 // operations lists the document's.
@@ -97,8 +116,13 @@ func (o operation) ofOrder() bool { return strings.Contains(o.path, "{orderId}")
 // 412, behind the checks that are looked at here.
 func (n *node) ask(o operation, token, orderPath, restaurant string) reply {
 	n.t.Helper()
+	courier := "cou_1"
+	if restaurant == "res_2" {
+		courier = "cou_2"
+	}
 	path := "/v1" + strings.NewReplacer(
-		"{orderId}", orderID(orderPath), "{n}", "1", "{restaurantId}", restaurant, "{itemId}", "rice").Replace(o.path)
+		"{orderId}", orderID(orderPath), "{n}", "1", "{restaurantId}", restaurant, "{itemId}", "rice",
+		"{courierId}", courier, "{deviceId}", n.devices[courier], "{token}", "dvc_"+strings.Repeat("x", 32)).Replace(o.path)
 	var headers []string
 	if o.method != http.MethodGet && o.id != "createOrder" {
 		headers = []string{"If-Match", `"999"`}
@@ -137,7 +161,11 @@ func TestP7_NobodySeesAStrangersOrder(t *testing.T) {
 	ended := n.order(c, "completed", nil)
 	tokens["dead"] = n.link(ended, c.customer)
 	n.get(ended, tokens["dead"]).want(200)
-	n.now.ahead += orders.TrackingLives
+	n.now.pass(orders.TrackingLives)
+	n.devices = map[string]string{}
+	for _, courier := range []string{"cou_1", "cou_2"} {
+		n.devices[courier] = n.post("/v1/couriers/"+courier+"/devices", c.ops, nil).want(201).text("deviceId")
+	}
 
 	n.sub("EveryOperationForEveryCaller", func(n *node) {
 		seen := map[string]bool{}
@@ -212,10 +240,10 @@ func TestP7_NobodySeesAStrangersOrder(t *testing.T) {
 	n.sub("ACourierReadsItsFinishedOrderForADay", func(n *node) {
 		path := n.order(c, "completed", nil)
 		n.get(path, c.courier).want(200).shows("status", "COMPLETED", "address", nil, "delivery.courier.phone", nil)
-		n.now.ahead += orders.CourierReads - time.Minute
+		n.now.pass(orders.CourierReads - time.Minute)
 		n.get(path, c.courier).want(200).shows("address", nil)
 		n.get(path+"/events", c.courier).want(200)
-		n.now.ahead += time.Minute
+		n.now.pass(time.Minute)
 		n.get(path, c.courier).want(404)
 		n.get(path+"/events", c.courier).want(404)
 		n.get(path, c.customer).want(200)
@@ -224,10 +252,10 @@ func TestP7_NobodySeesAStrangersOrder(t *testing.T) {
 	n.sub("ATrackingLinkLivesAnHourBeyondTheEnd", func(n *node) {
 		path := n.order(c, "completed", nil)
 		link := n.link(path, c.customer)
-		n.now.ahead += orders.TrackingLives - time.Minute
+		n.now.pass(orders.TrackingLives - time.Minute)
 		n.get(path, link).want(200)
 		n.get(path+"/events", link).want(200)
-		n.now.ahead += time.Minute
+		n.now.pass(time.Minute)
 		n.get(path, link).want(401)
 		n.get(path, c.customer).want(200).shows("trackingUrl", nil)
 	})

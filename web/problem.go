@@ -77,7 +77,7 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))
 	}
 	if e.Kind == orders.Unauthenticated {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="doorbell"`)
+		w.Header().Add("WWW-Authenticate", `Bearer realm="doorbell"`)
 	}
 	p := problem{Type: "about:blank", Title: http.StatusText(code), Status: code, Detail: e.Text, Kind: e.Kind, Code: e.Code}
 	for _, f := range e.Fields {

@@ -124,7 +124,7 @@ func TestReadmeBrowserSnippet(t *testing.T) {
 	drained := make(chan struct{})
 	drainCtx, stopDrain := context.WithTimeout(ctx, 2500*time.Millisecond)
 	defer stopDrain()
-	go func() { defer close(drained); n.hub.Drain(drainCtx, 8*time.Second) }()
+	go func() { defer close(drained); n.hub.Drain(drainCtx, 8*time.Second, 0) }()
 	n.post(path+"/prepare", c.merchant, nil).want(200)
 	want(4, orders.Preparing)
 	<-drained

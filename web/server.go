@@ -30,7 +30,11 @@ type Config struct {
 	OpenURLs    bool     // callbacks may go to any port and over plain http (development)
 
 	CustomerLimit *auth.Limit // of customers and tracking links, by sub; nil = none
-	CourierLimit  *auth.Limit // of couriers, by sub; nil = none
+	CourierLimit  *auth.Limit // of couriers, by sub, but for what they post of positions; nil = none
+
+	Positions Positions
+	Devices   *auth.Devices     // nil = there are none
+	Tracks    orders.TrackStore // nil = tracks are not kept
 
 	Log        zerolog.Logger
 	Registerer prometheus.Registerer // nil = no metrics

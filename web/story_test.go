@@ -28,7 +28,7 @@ func orderID(path string) string { return path[strings.LastIndexByte(path, '/')+
 // pass lets time go by and fires what has run out of this order by then, as RunTimers would.
 func (n *node) pass(path string, d time.Duration) {
 	n.t.Helper()
-	n.now.ahead += d
+	n.now.pass(d)
 	if _, _, err := n.service.DoAsSystem(n.t.Context(), orderID(path), orders.Tick{}, n.service.Now()); err != nil {
 		n.t.Fatal(err)
 	}

@@ -295,7 +295,7 @@ func TestStreamDrain(t *testing.T) {
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
-		n.hub.Drain(context.Background(), 2*time.Second)
+		n.hub.Drain(context.Background(), 2*time.Second, 0)
 	}()
 	b, err := s.next()
 	if ms, bad := strconv.Atoi(b.retry); err != nil || bad != nil || ms < 0 || ms >= 3000 || b.event+b.data+b.id != "" {

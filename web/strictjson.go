@@ -129,3 +129,43 @@ func findOffset(d *json.Decoder, at string, offset int64) (found string, ok bool
 func escapePointer(key string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
 }
+
+// topLevel is the fields of a body that is a JSON object, each as it was written. What is inside them is only known to be
+// JSON. Errors are those of decodeStrict.
+func topLevel(body []byte) (map[string]json.RawMessage, error) {
+	if !utf8.Valid(body) {
+		return nil, badJSON("", "the body is not UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	tok, err := d.Token()
+	if err != nil {
+		return nil, syntaxError("", err)
+	}
+	if tok != json.Delim('{') {
+		return nil, badJSON("", "the body is not a JSON object")
+	}
+	out := make(map[string]json.RawMessage, 2)
+	for d.More() {
+		tok, err := d.Token()
+		if err != nil {
+			return nil, syntaxError("", err)
+		}
+		key := tok.(string) // the decoder lets nothing else stand here
+		here := "/" + escapePointer(key)
+		if _, twice := out[key]; twice {
+			return nil, badJSON(here, "named twice")
+		}
+		var v json.RawMessage
+		if err := d.Decode(&v); err != nil {
+			return nil, syntaxError(here, err)
+		}
+		out[key] = v
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, syntaxError("", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, badJSON("", "something follows the JSON value")
+	}
+	return out, nil
+}

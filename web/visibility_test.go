@@ -128,7 +128,7 @@ func TestVisibility(t *testing.T) {
 func (n *node) orderWithSecrets(c cast) string {
 	n.t.Helper()
 	path := n.order(c, "confirmed", fields("notificationUrl", "https://shop.example/hook", "deliver", "always"))
-	n.now.ahead += 2 * time.Minute
+	n.now.pass(2 * time.Minute)
 	n.post(path+"/cancel", c.customer, map[string]any{"reason": "OTHER", "note": "changed my mind"}).want(202)
 	n.act(path+"/cancellation/deny", c.merchant, nil)
 	n.put(path+"/courier", c.ops, map[string]any{"courierId": "cou_1", "name": "Wang", "vehicle": "bike", "phone": "+8617000000000"}).want(200)

@@ -131,7 +131,19 @@ func (a *app) newWeb(p parsed, revocations *auth.Revocations, reg prometheus.Reg
 		return nil, fmt.Errorf("--trusted-proxies: %w", err)
 	}
 	viewer, gate := web.Viewer{PublicURL: a.publicURL(), Estimator: p.policy.Estimator}, web.Gate{Verifier: a.verifier, Orders: a.service}
+	posts, err := auth.NewLimit(a.cfg.CourierRate, burst(ride.DefaultBurst, a.cfg.CourierRate), nil)
+	if err != nil {
+		return nil, fmt.Errorf("--courier-rate: %w", err)
+	}
+	devices, err := auth.NewDevices(a.on.store, nil)
+	if err != nil {
+		return nil, err
+	}
+	positions := web.Positions{Limit: posts, Now: a.on.now}
 	a.hub = hub.New(hub.Config{
+		Locate: func(ctx context.Context, by orders.Caller, coordSys string, points []byte) ([]byte, error) {
+			return positions.Locate(ctx, by, coordSys, points)
+		},
 		Follow: a.on.follow, LocationEvery: a.cfg.LocationEvery,
 		Last:   func(ctx context.Context, id string) (hub.Position, bool) { return a.carry.Last(ctx, id) },
 		Source: a.on.store, Recent: a.on.near, Now: a.on.now, View: viewer.JSON, Verify: gate.Live, MaxSessions: maxSessions(), MaxPerSubject: a.cfg.SocketsPerSubject,
@@ -141,14 +153,16 @@ func (a *app) newWeb(p parsed, revocations *auth.Revocations, reg prometheus.Reg
 	limits := track.DefaultLimits
 	limits.MaxSpeed = a.cfg.MaxSpeed
 	a.rides = ride.New(ride.Config{
-		Store: a.on.store, Channel: a.carry, Commands: a.service, Limits: limits, Rate: a.cfg.CourierRate,
-		Burst: burst(ride.DefaultBurst, a.cfg.CourierRate), Now: a.on.now, Log: a.log, Registerer: reg,
+		Store: a.on.store, Channel: a.carry, Commands: a.service, Tracks: web.TrackWriter{Store: a.on.store},
+		Limits: limits, Now: a.on.now, Log: a.log, Registerer: reg, // the rate is looked at before a post is read
 	})
+	positions.Rides = a.rides
 	a.on.more = a.on.hear(listeners{hub: a.hub, rides: a.rides, positions: a.carry, revoked: revocations})
 	revocations.OnRevoke(a.hub.Revoke)
 	return web.New(web.Config{
 		Orders: a.service, Store: a.on.store, Gate: gate, Revocations: revocations, Hub: a.hub, Sessions: a.sessions,
 		Health: web.NewHealth(a.on.ready), Proxies: proxies, Viewer: viewer, Origins: a.cfg.Origins, OpenURLs: len(p.allow) > 0,
+		Positions: positions, Devices: devices, Tracks: a.on.store,
 		NoAPI: !p.roles.api, NoLive: !p.roles.hub, CustomerLimit: customers, CourierLimit: couriers, Log: a.log, Registerer: reg,
 	})
 }

@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string, env map[string]string, stdout, stde
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.AddCommand(serveCommand(env), demoCommand(env), tokenCommand(env), backupCommand(env), restoreCommand(env),
-		healthCommand(env), versionCommand())
+		deviceCommand(env), healthCommand(env), versionCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

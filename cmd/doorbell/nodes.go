@@ -21,6 +21,8 @@ import (
 // backend is the store of either engine.
 type backend interface {
 	orders.Store
+	orders.TrackStore
+	orders.DeviceStore
 	Run(ctx context.Context) error
 	Close() error
 }

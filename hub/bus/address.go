@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // address is where Redis is, as a URL says it:
@@ -16,7 +18,7 @@ import (
 //	redis+sentinel://[[user]:password@]sentinel[:26379],sentinel…/name[?db=0&sentinel_user=…&sentinel_password=…]
 //
 // with rediss for redis where the way there is TLS. Of a Cluster any of its nodes will do; user and password are those
-// of Redis itself. Signs that mean something in a URL are written as %40 and the like.
+// of Redis itself. In them / ? and @ are written as %2F, %3F and %40.
 type address struct {
 	kind             topology
 	tls              bool
@@ -49,7 +51,7 @@ func parseAddress(raw string) (address, error) {
 	case "rediss":
 		a.tls = true
 	default:
-		return address{}, fmt.Errorf("the Redis URL begins with %q: it must be redis or rediss, perhaps with +cluster or +sentinel", scheme)
+		return address{}, errors.New("what the Redis URL begins with must be redis or rediss, perhaps with +cluster or +sentinel")
 	}
 	port := "6379"
 	switch kind {
@@ -59,10 +61,13 @@ func parseAddress(raw string) (address, error) {
 	case "sentinel":
 		a.kind, port = sentinel, "26379"
 	default:
-		return address{}, fmt.Errorf("the Redis URL says +%s: only +cluster and +sentinel are known", kind)
+		return address{}, errors.New("the Redis URL begins with a + and a word: only +cluster and +sentinel are known")
 	}
 	rest, query, _ := strings.Cut(rest, "?")
 	hosts, path, _ := strings.Cut(rest, "/")
+	if strings.ContainsRune(path+query, '@') { // so that what is in front of it was not meant to be a host
+		return address{}, fmt.Errorf("the Redis URL has an @ behind a / or a ?: %s", encoded)
+	}
 	if at := strings.LastIndexByte(hosts, '@'); at >= 0 {
 		if err := a.setUser(hosts[:at]); err != nil {
 			return address{}, err
@@ -89,11 +94,15 @@ func (a *address) setUser(text string) error {
 func (a *address) setHosts(text, port string) error {
 	for one := range strings.SplitSeq(text, ",") {
 		host, p, err := net.SplitHostPort(one)
-		if err != nil { // no port
-			host, p = strings.Trim(one, "[]"), port
+		if err != nil { // no port, or no host
+			host, p = one, port
+			if inside, ok := strings.CutPrefix(one, "["); ok {
+				host, _ = strings.CutSuffix(inside, "]")
+			}
 		}
-		if n, err := strconv.Atoi(p); host == "" || err != nil || n < 1 || n > 65535 {
-			return fmt.Errorf("the Redis URL names %q: it must be a host, or host:port", one)
+		if n, err := strconv.Atoi(p); !isHost(host, one[:min(1, len(one))] == "[") || err != nil || n < 1 || n > 65535 {
+			return fmt.Errorf("what the Redis URL names must be a host, or host:port, an IPv6 address in [ ], and an @ in front of the first one "+
+				"where there is a password: %s", encoded)
 		}
 		a.hosts = append(a.hosts, net.JoinHostPort(host, p))
 	}
@@ -101,6 +110,21 @@ func (a *address) setHosts(text, port string) error {
 		return errors.New("the Redis URL names several hosts: write redis+cluster:// for a Cluster, redis+sentinel:// for Sentinels")
 	}
 	return nil
+}
+
+// encoded is what to do about a password that was taken for something else.
+const encoded = "in a user or a password write / as %2F, ? as %3F, @ as %40"
+
+// isHost reports whether text can be a host: an IPv6 address where it stood in brackets, else a name or an IPv4 address.
+// A password that was taken for one is not dialled, since what is dialled is logged.
+func isHost(text string, brackets bool) bool {
+	if brackets {
+		ip, err := netip.ParseAddr(text)
+		return err == nil && ip.Is6()
+	}
+	return text != "" && !strings.ContainsFunc(text, func(c rune) bool {
+		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && c != '-' && c != '.' && c != '_'
+	})
 }
 
 func (a *address) setRest(path, query string) error {
@@ -126,13 +150,13 @@ func (a *address) setRest(path, query string) error {
 	}
 	if db != "" {
 		if a.db, err = strconv.Atoi(db); err != nil || a.db < 0 {
-			return fmt.Errorf("%q in the Redis URL is no database: it must be a number from 0", db)
+			return errors.New("the Redis URL names no database behind its host: it must be a number from 0")
 		}
 	}
 	a.sentinelUser, a.sentinelPassword = q.Get("sentinel_user"), q.Get("sentinel_password")
 	for name := range q {
 		if name != "db" && (a.kind != sentinel || name != "sentinel_user" && name != "sentinel_password") {
-			return fmt.Errorf("the Redis URL has %q behind its ?: that means nothing here", name)
+			return errors.New("the Redis URL has a word behind its ? that means nothing here: db is known, with Sentinels sentinel_user and sentinel_password too")
 		}
 	}
 	return nil

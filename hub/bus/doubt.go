@@ -24,6 +24,9 @@ func (d *doubts) pending() bool { return d.done.Load() < d.asked.Load() }
 
 // doubt has all that is watched compared with the database, soon and once for many doubts.
 func (r *Redis) doubt() {
+	if !r.cfg.Receives { // nobody watches, and nobody would compare
+		return
+	}
 	r.doubts.asked.Add(1)
 	select {
 	case r.doubts.wake <- struct{}{}:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -74,6 +75,7 @@ func (r *Redis) learn(ctx context.Context, v view) error {
 		k.fresh, k.lost, k.renewed = k.cur.ID != "", false, false
 	}
 	k.cur = g
+	r.accuse(v)
 	if !k.spent(v) {
 		return nil
 	}
@@ -107,6 +109,25 @@ func (k *looking) spent(v view) bool {
 		// An older one is there until somebody replaces it. A newer one means that the database went back.
 		return m == "" && !k.fresh || m > k.cur.ID
 	})
+}
+
+// accuse finds out whether another installation goes by the same keys: one marker that the database does not know is
+// that of a database which went back, and it is replaced for good. Another one behind it was written by somebody else.
+// Which of the two should not be here, nobody here can know: so both go on, and say so.
+func (r *Redis) accuse(v view) {
+	k, now := &r.looking, time.Now()
+	for _, m := range v.markers {
+		if m <= k.cur.ID { // or none
+			continue
+		}
+		if k.foreign != "" && k.foreign != m && now.Sub(k.accused) >= sayAgain {
+			k.accused = now
+			r.log.Error().Str("prefix", r.cfg.Prefix).Str("theirs", m).Str("ours", k.cur.ID).
+				Msg("another installation uses this Redis with the same prefix: give each its own --redis-prefix")
+		}
+		k.foreign = m
+		return
+	}
 }
 
 // mark writes the generation into every partition that named another when it was looked at.

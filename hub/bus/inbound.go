@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -94,7 +95,7 @@ func (r *Redis) heal(ctx context.Context, i int, reason string) {
 // be read now stays missing, and the next look finds it behind.
 func (r *Redis) readAgain(ctx context.Context, i int, gen string) {
 	p := &r.in[i]
-	for {
+	for idle := 0; ; {
 		after := p.received(gen)
 		entries, top, err := r.readStream(ctx, i, gen, after)
 		p.mu.Lock()
@@ -121,6 +122,17 @@ func (r *Redis) readAgain(ctx context.Context, i int, gen string) {
 		if !more && len(p.held) == 0 {
 			p.healing, p.held, p.behind = false, nil, 0
 			p.mu.Unlock()
+			return
+		}
+		// Once, what waits may have been published behind the reading. Then the stream has lost what is missing, and the
+		// counter with it: the next look knows what to do.
+		if idle++; p.seen > after {
+			idle = 0
+		}
+		if idle == 2 {
+			p.healing, p.held = false, nil
+			p.mu.Unlock()
+			r.poke()
 			return
 		}
 		p.mu.Unlock()
@@ -234,16 +246,60 @@ func (r *Redis) deliver(m message) {
 			r.to.Revoked(sub, until)
 			return
 		}
+	default:
+		r.unknown(m.head.kind)
+		return
 	}
 	r.unreadable(errMessage)
 }
 
-// unreadable asks the database for what a message would have told: another version of the program may have sent it.
+// unreadable asks the database for what a message would have told.
 func (r *Redis) unreadable(err error) {
+	r.m.unreadable.Inc()
 	r.log.Warn().Err(err).Msg("asking the database instead")
 	r.to.Restaurants()
 	r.to.RereadRevocations()
 	r.doubt()
+}
+
+// unknownEvery is how often the database is asked for what messages of unknown kinds would have told: a later version of
+// the program may send as many of them as it likes.
+const unknownEvery = time.Minute
+
+// unknown is for a message of a kind that only another version of the program knows.
+func (r *Redis) unknown(kind byte) {
+	r.m.unreadable.Inc()
+	if r.unread.note(kind) {
+		r.log.Warn().Uint8("message_kind", kind).Msg("a message of an unknown kind came, as from another version of the program: asking the database instead, once a minute")
+		r.poke()
+	}
+}
+
+// unread is messages of unknown kinds.
+type unread struct {
+	some atomic.Bool // since the database was last asked
+	mu   sync.Mutex  // guards the following
+	said [256]bool   // kinds that were logged
+
+	asked time.Time // when the database was last asked; the looker's
+}
+
+// note notes that one came, and reports whether it is the first of its kind.
+func (u *unread) note(kind byte) (first bool) {
+	u.some.Store(true)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	first, u.said[kind] = !u.said[kind], true
+	return first
+}
+
+// due reports whether the database is to be asked now.
+func (u *unread) due(now time.Time) bool {
+	if !u.some.Load() || !u.asked.IsZero() && now.Sub(u.asked) < unknownEvery {
+		return false
+	}
+	u.asked = now
+	return u.some.Swap(false)
 }
 
 // clocksApart is more than a message takes: a stamp that old says that the clocks differ.

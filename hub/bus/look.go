@@ -3,6 +3,8 @@ package bus
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +39,9 @@ type looking struct {
 	counters [partitions]int64 // at the last look
 	judged   time.Time         // when it was last judged who is deaf
 	saidWhy  string            // what is wrong, as it was last logged
+	shut     time.Time         // when it was last logged that Redis lets nobody in
+	foreign  string            // the last marker that the database does not know
+	accused  time.Time         // when it was last logged that another installation is there
 }
 
 // view is what a look found.
@@ -111,17 +116,21 @@ func (r *Redis) look(ctx context.Context) (next time.Duration) {
 		return lookBehind
 	case err != nil:
 		r.say(err)
-		r.see(false, false)
+		r.see(false, false, r.health.late.Load())
 		return lookAway
 	}
-	r.looking.saidWhy = ""
+	r.looking.saidWhy, r.looking.shut = "", time.Time{}
 	behind := false
 	if r.cfg.Receives {
 		behind = r.follow(ctx, v)
 	}
 	r.trail.add(v)
+	if r.unread.due(v.at) {
+		r.doubt()
+	}
 	failing := r.doubts.failing.Load()
-	r.see(!failing, !failing && !behind && !r.doubts.pending() && r.linked())
+	late := r.health.late.Load() // before what is pending: its end is a doubt
+	r.see(!failing, !failing && !behind && !r.doubts.pending() && r.linked(), late)
 	if behind {
 		return lookBehind
 	}
@@ -131,8 +140,26 @@ func (r *Redis) look(ctx context.Context) (next time.Duration) {
 	return lookEvery
 }
 
-// say logs what is wrong, once.
+// sayAgain is how often an error is logged that somebody has to put right.
+const sayAgain = time.Minute
+
+// lockedOut reports that Redis does not take the user or the password. The words may stand anywhere: Sentinels' errors
+// are wrapped.
+func lockedOut(err error) bool {
+	return slices.ContainsFunc([]string{"WRONGPASS ", "NOAUTH ", "ERR AUTH <password> called without any password"}, func(code string) bool {
+		return strings.Contains(err.Error(), code)
+	})
+}
+
+// say logs what is wrong, once; that Redis lets nobody in, every minute.
 func (r *Redis) say(err error) {
+	if k := &r.looking; lockedOut(err) {
+		if now := time.Now(); k.shut.IsZero() || now.Sub(k.shut) >= sayAgain {
+			k.shut = now
+			r.log.Error().Err(err).Msg("Redis refuses the user or the password of the Redis URL: mend the URL and start again, or mend Redis' users")
+		}
+		return
+	}
 	if why := err.Error(); why != r.looking.saidWhy {
 		r.looking.saidWhy = why
 		r.log.Warn().Err(err).Msg("the bus is out of order")
@@ -174,24 +201,44 @@ func (r *Redis) view(ctx context.Context) (v view, err error) {
 
 // health is whether changes come in time.
 type health struct {
-	good     time.Time // the last look that was; the looker's
-	degraded atomic.Bool
+	good     time.Time   // the last look that was; the looker's
+	away     atomic.Bool // looks fail, or did and not all is made good; the looker's to write
+	late     atomic.Bool // what is committed stays unpublished, see lateLoop
+	degraded atomic.Bool // one of the two, or the end of them is not made good; the looker's to write
+	trouble  trouble
 }
 
-// see notes what a look found: good, that changes come in time; whole, that nothing is missing either.
-func (r *Redis) see(good, whole bool) {
+// Doubtful reports whether what Redis and this node's memory hold may be old without anybody hearing of it: while
+// changes come late, and as long as this node goes by no generation.
+func (r *Redis) Doubtful() bool { return r.health.degraded.Load() || r.generation() == nil }
+
+// see notes what a look found: good, that changes come in time; whole, that nothing is missing either; late, that what
+// is committed stays unpublished.
+func (r *Redis) see(good, whole, late bool) {
 	h, now := &r.health, time.Now()
 	if good {
 		h.good = now
 	}
+	switch away := h.away.Load(); {
+	case !away && now.Sub(h.good) >= goodFor:
+		h.away.Store(true)
+	case away && whole:
+		h.away.Store(false)
+	}
+	away := h.away.Load()
 	switch degraded := h.degraded.Load(); {
-	case !degraded && now.Sub(h.good) >= goodFor:
+	case !degraded && (away || late):
 		h.degraded.Store(true)
-		r.log.Warn().Msg("changes of orders may come late until the bus is in order again")
+		r.log.Warn().Bool("away", away).Bool("unpublished", late).Msg("changes of orders may come late until the bus is in order again")
 		r.to.Degrade("live updates may be late")
-	case degraded && whole:
+	case degraded && whole && !away && !late:
 		h.degraded.Store(false)
 		r.log.Info().Msg("the bus is in order again")
 		r.to.Recover()
+	default:
+		return
 	}
+	// What was cached before may be old unheard, and so may what was cached in the moment of the change.
+	r.to.Restaurants()
+	r.to.RereadRevocations()
 }

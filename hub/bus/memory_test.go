@@ -2,6 +2,7 @@ package bus_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,6 +19,8 @@ import (
 type memory struct {
 	mu          sync.Mutex // guards the following
 	down        bool       // it cannot be reached
+	unreadable  string     // an order that cannot be read
+	unrevoked   bool       // revocations cannot be read
 	orders      map[string]*orders.Order
 	events      map[string][]orders.Event
 	rows        []*row // oldest first
@@ -182,6 +185,9 @@ func (m *memory) Order(_ context.Context, id string) (orders.Order, error) {
 	}
 	defer m.mu.Unlock()
 	o := m.orders[id]
+	if m.unreadable == id {
+		return orders.Order{}, errors.New("this order cannot be read")
+	}
 	if o == nil {
 		return orders.Order{}, orders.Errorf(orders.NotFound, "no such order")
 	}
@@ -211,6 +217,9 @@ func (m *memory) Revocations(context.Context) (map[string]time.Time, error) {
 		return nil, err
 	}
 	defer m.mu.Unlock()
+	if m.unrevoked {
+		return nil, errors.New("revocations cannot be read")
+	}
 	return maps.Clone(m.revoked), nil
 }
 
@@ -267,6 +276,19 @@ func (m *memory) Waiting(_ context.Context, age time.Duration, limit int) (out [
 		}
 	}
 	return out, nil
+}
+
+func (m *memory) OldestWaiting(context.Context) (time.Duration, error) {
+	if err := m.lock(); err != nil {
+		return 0, err
+	}
+	defer m.mu.Unlock()
+	for _, r := range m.rows {
+		if r.published.IsZero() {
+			return max(1, time.Since(r.at)), nil
+		}
+	}
+	return 0, nil
 }
 
 func (m *memory) MarkPublished(_ context.Context, ids []string) error {

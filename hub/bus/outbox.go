@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"sync"
 	"time"
@@ -17,7 +18,7 @@ const (
 	sweepEvery   = 500 * time.Millisecond
 	sweepPage    = 256                    // rows of the outbox that are read at a time
 	sweepReaders = 8                      // orders that are read at a time
-	sweepTimeout = 5 * time.Second        // of one page
+	sweepTimeout = 5 * time.Second        // of one page: to read it, and to publish it
 	markEvery    = 100 * time.Millisecond // rows are marked together
 	markPage     = 256
 	dropPage     = 1000
@@ -81,7 +82,7 @@ var errAway = errors.New("the bus is away")
 
 // sweep does nothing while there is no Redis: so the task goes to a node that has one.
 func (r *Redis) sweep(ctx context.Context) error {
-	if r.generation() == nil || r.health.degraded.Load() {
+	if r.generation() == nil || r.health.away.Load() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 6*sweepTimeout)
@@ -98,51 +99,57 @@ func (r *Redis) sweep(ctx context.Context) error {
 		}
 		r.log.Info().Int("rows", n).Msg("publishing again what the outbox kept")
 	}
-	if err := r.sweepRows(ctx); err != nil {
-		if errors.Is(err, errAway) {
-			return nil
-		}
+	unread, err := r.sweepRows(ctx)
+	if errors.Is(err, errAway) {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	r.trim(ctx)
 	for {
 		n, err := r.store.DropPublished(ctx, dropPage)
-		if err != nil || n < dropPage {
+		if err != nil {
 			return err
+		}
+		if n < dropPage {
+			return unread
 		}
 	}
 }
 
-// sweepRows publishes what waits, the oldest first, and of each order its latest state only.
-func (r *Redis) sweepRows(ctx context.Context) error {
+// sweepRows publishes what waits, the oldest first, and of each order its latest state only. unread says why some rows
+// still wait.
+func (r *Redis) sweepRows(ctx context.Context) (unread, err error) {
 	for {
 		rows, err := r.store.Waiting(ctx, orders.OutboxAge, sweepPage)
 		if err != nil || len(rows) == 0 {
-			return err
+			return nil, err
 		}
-		if err := r.sweepPage(ctx, rows); err != nil {
-			return err
+		out, unread, err := r.sweepPage(ctx, rows)
+		if err != nil {
+			return nil, err
 		}
-		ids := make([]string, len(rows))
-		for i := range rows {
-			ids[i] = rows[i].ID
+		if err := r.store.MarkPublished(ctx, out); err != nil {
+			return nil, err
 		}
-		if err := r.store.MarkPublished(ctx, ids); err != nil || len(rows) < sweepPage {
-			return err
+		if len(rows) < sweepPage || len(out) == 0 {
+			return unread, nil
 		}
 		if _, _, err := r.store.Claim(ctx, orders.TaskOutbox); err != nil { // it goes on for long
-			return err
+			return nil, err
 		}
 	}
 }
 
-// sweepPage publishes what rows are about. Without an error all of it is out.
-func (r *Redis) sweepPage(ctx context.Context, rows []orders.OutboxRow) error {
+// sweepPage publishes what rows are about, and returns those of which all is out. What cannot be read holds up nobody:
+// its rows stay, and unread says why.
+func (r *Redis) sweepPage(ctx context.Context, rows []orders.OutboxRow) (out []string, unread, err error) {
 	g, c := r.generation(), r.data.Load()
 	if g == nil || c == nil {
-		return errAway
+		return nil, nil, errAway
 	}
-	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+	reading, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
 	changed, restaurants, subs := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for i := range rows {
@@ -161,26 +168,74 @@ func (r *Redis) sweepPage(ctx context.Context, rows []orders.OutboxRow) error {
 	for id := range restaurants {
 		// Which version there is now, only the database knows for sure: what Redis and the nodes hold is dropped.
 		if err := c.Del(ctx, r.name[partitionOf(id)].restaurant(g.ID, id)).Err(); err != nil {
-			return err
+			r.health.trouble.note(time.Now(), err)
+			return nil, nil, err
 		}
 		calls = append(calls, r.notice(g.ID, appendRestaurantNotice(nil, g.ID, now, id, math.MaxInt64)))
 	}
-	if len(subs) > 0 {
-		all, err := r.store.Revocations(ctx)
-		if err != nil {
-			return err
+	var revoked map[string]time.Time
+	var unrevoked error
+	if len(subs) > 0 { // read behind the rows: what they are about is in it for sure
+		revoked, unrevoked = r.store.Revocations(reading)
+	}
+	for sub := range subs {
+		if at, ok := revoked[sub]; ok {
+			calls = append(calls, r.notice(g.ID, appendRevocation(nil, g.ID, now, orders.Revocation{Sub: sub, At: at})))
 		}
-		for sub := range subs {
-			if at, ok := all[sub]; ok {
-				calls = append(calls, r.notice(g.ID, appendRevocation(nil, g.ID, now, orders.Revocation{Sub: sub, At: at})))
+	}
+	latest, failed := r.readLatest(reading, g.ID, changed, now)
+	writing, done := context.WithTimeout(ctx, sweepTimeout)
+	defer done()
+	if err := r.call(writing, c, append(calls, latest...)); err != nil {
+		return nil, nil, err
+	}
+	for i := range rows {
+		var why error
+		if len(rows[i].Subs) > 0 && unrevoked != nil {
+			why = fmt.Errorf("read the revocations: %w", unrevoked)
+		}
+		for _, id := range rows[i].Orders {
+			if failed[id] != nil {
+				why = fmt.Errorf("read order %s: %w", id, failed[id])
 			}
 		}
+		if why == nil {
+			delete(r.stuck, rows[i].ID)
+		}
+		if why == nil || r.giveUp(rows[i].ID, why, now) {
+			out = append(out, rows[i].ID)
+		} else {
+			unread = why
+		}
 	}
-	latest, err := r.readLatest(ctx, g.ID, changed, now)
-	if err != nil {
-		return err
+	return out, unread, nil
+}
+
+const (
+	giveUpAfter = time.Minute // on a row that nobody can read, for another reason than that the database is away
+	maxStuck    = 4096        // rows that are remembered for that
+)
+
+// giveUp reports whether a row could not be read for so long that it must not keep all nodes degraded any more: then it
+// goes as if it were out, and whoever asks for its order is told by the database what is wrong with it.
+func (r *Redis) giveUp(row string, why error, now time.Time) bool {
+	if orders.KindOf(why) == orders.Unavailable || errors.Is(why, context.DeadlineExceeded) || errors.Is(why, context.Canceled) {
+		return false
 	}
-	return r.call(ctx, c, append(calls, latest...))
+	since, known := r.stuck[row]
+	switch {
+	case !known:
+		if len(r.stuck) >= maxStuck { // others may have swept them
+			clear(r.stuck)
+		}
+		r.stuck[row] = now
+		r.log.Error().Err(why).Str("row", row).Msg("a row of the outbox cannot be read: the others go on without it")
+	case now.Sub(since) >= giveUpAfter:
+		delete(r.stuck, row)
+		r.log.Error().Err(why).Str("row", row).Msg("a row of the outbox could not be read for long, and is given up")
+		return true
+	}
+	return false
 }
 
 // call is one script and what it is given.
@@ -195,30 +250,32 @@ func (r *Redis) notice(gen string, message []byte) call {
 	return call{publishNotice, keys, args}
 }
 
-// readLatest is the calls that publish orders as they are now, in any order.
-func (r *Redis) readLatest(ctx context.Context, gen string, ids map[string]bool, now time.Time) (calls []call, err error) {
-	var mu sync.Mutex
-	work, ctx := errgroup.WithContext(ctx)
+// readLatest is the calls that publish orders as they are now, in any order, and why some could not be read.
+func (r *Redis) readLatest(ctx context.Context, gen string, ids map[string]bool, now time.Time) (calls []call, failed map[string]error) {
+	var mu sync.Mutex // guards what is returned
+	failed = map[string]error{}
+	var work errgroup.Group
 	work.SetLimit(sweepReaders)
 	for id := range ids {
 		work.Go(func() error {
 			o, events, err := r.latest(ctx, id)
-			switch {
-			case orders.KindOf(err) == orders.NotFound: // archived
-				return nil
-			case err != nil:
-				return err
-			case len(events) == 0:
+			if orders.KindOf(err) == orders.NotFound { // archived
 				return nil
 			}
-			keys, args := r.publishArgs(gen, &o, events, now)
 			mu.Lock()
 			defer mu.Unlock()
-			calls = append(calls, call{publishOrder, keys, args})
+			switch {
+			case err != nil:
+				failed[id] = err
+			case len(events) > 0:
+				keys, args := r.publishArgs(gen, &o, events, now)
+				calls = append(calls, call{publishOrder, keys, args})
+			}
 			return nil
 		})
 	}
-	return calls, work.Wait()
+	_ = work.Wait() // each has its error
+	return calls, failed
 }
 
 // latest reads an order and its last events, up to its seq.
@@ -254,8 +311,11 @@ func (r *Redis) call(ctx context.Context, c *client, calls []call) error {
 				answers, err = send()
 			}
 		}
+		r.health.trouble.note(time.Now(), err)
 		if err != nil {
-			r.poke()
+			if !r.health.late.Load() { // known by now
+				r.poke()
+			}
 			return err
 		}
 		for _, a := range answers {

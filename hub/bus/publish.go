@@ -59,7 +59,7 @@ func (r *Redis) PublishGroup(g orders.Group) {
 		return
 	}
 	switch {
-	case r.generation() == nil || r.health.degraded.Load():
+	case r.generation() == nil || r.health.away.Load():
 		r.m.dropped.WithLabelValues("away").Add(float64(n))
 		return
 	case r.waiting.Add(n) > maxWaiting:
@@ -152,11 +152,12 @@ func (r *Redis) publish(partition int, batch []parcel) {
 
 // count notes what became of a parcel.
 func (r *Redis) count(answer int64, err error, p *parcel) {
+	r.health.trouble.note(time.Now(), err)
 	switch {
 	case err != nil:
 		r.m.failed.Inc()
 		r.log.Debug().Err(err).Msg("a message could not be published")
-		if redis.HasErrorPrefix(err, "") { // Redis answered, so it may not be what it should be
+		if redis.HasErrorPrefix(err, "") && !r.health.late.Load() { // Redis answered, so it may not be what it should be
 			r.poke()
 		}
 	case answer == answerRefused:

@@ -66,12 +66,14 @@ type Redis struct {
 	in     [partitions]inbound
 	links  []*link // one, or in a Cluster one for each partition
 	doubts doubts  // what the comparer has to do
+	unread unread
 
 	// Of what is published.
 	out     [partitions]outbound
-	waiting atomic.Int64 // in all of out
-	marks   chan string  // rows of the outbox that are out; closed by Run
-	again   atomic.Bool  // what the outbox kept is to be published again
+	waiting atomic.Int64         // in all of out
+	marks   chan string          // rows of the outbox that are out; closed by Run
+	again   atomic.Bool          // what the outbox kept is to be published again
+	stuck   map[string]time.Time // rows of the outbox that cannot be read, since when; the sweeper's
 	trail   trail
 	kept    time.Duration // what a stream holds: streamKept, but in tests
 
@@ -115,6 +117,7 @@ func NewRedis(cfg RedisConfig) (*Redis, error) {
 	for i := range r.name {
 		r.name[i] = namesOf(cfg.Prefix, i)
 	}
+	r.stuck = map[string]time.Time{}
 	r.told.Store(&orders.Generation{})
 	r.doubts.wake = make(chan struct{}, 1)
 	r.m = newMetrics(cfg.Registerer, r)
@@ -143,6 +146,7 @@ func (r *Redis) Run(ctx context.Context) error {
 	loops.Go(func() { r.lookLoop(ctx) })
 	loops.Go(func() { r.askLoop(ctx) })
 	loops.Go(func() { r.cacheLoop(ctx) })
+	loops.Go(func() { r.lateLoop(ctx) })
 	if r.cfg.Receives {
 		loops.Go(func() { r.compareLoop(ctx) })
 		for _, l := range r.links {

@@ -10,6 +10,7 @@ type metrics struct {
 	dropped     *prometheus.CounterVec // reason
 	received    prometheus.Counter
 	repeated    prometheus.Counter
+	unreadable  prometheus.Counter
 	heals       *prometheus.CounterVec // reason
 	compares    prometheus.Counter
 	generations prometheus.Counter
@@ -47,6 +48,7 @@ func newMetrics(reg prometheus.Registerer, r *Redis) *metrics {
 		dropped:     counters("dropped_total", "Messages not even tried, by reason; the outbox brings them again.", "reason"),
 		received:    counter("received_total", "Messages received, those read from a stream included."),
 		repeated:    counter("repeated_total", "Messages received once more, and dropped."),
+		unreadable:  counter("unreadable_total", "Messages received that could not be read, or of a kind that is unknown here."),
 		heals:       counters("heals_total", "Times that something missed was made good, by reason.", "reason"),
 		compares:    counter("compares_total", "Times that all that is watched had to be compared with the database."),
 		generations: counter("generations_total", "Generations that this node went over to."),
@@ -57,7 +59,7 @@ func newMetrics(reg prometheus.Registerer, r *Redis) *metrics {
 		m.heals.WithLabelValues(reason)
 	}
 	if reg != nil {
-		reg.MustRegister(m.published, m.refused, m.failed, m.dropped, m.received, m.repeated, m.heals, m.compares, m.generations,
+		reg.MustRegister(m.published, m.refused, m.failed, m.dropped, m.received, m.repeated, m.unreadable, m.heals, m.compares, m.generations,
 			m.publish, m.lag,
 			gauge("queue_length", "Messages waiting to be published.", func() float64 { return float64(r.waiting.Load()) }),
 			gauge("degraded", "1 while changes may come late.", func() float64 {

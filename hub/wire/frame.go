@@ -27,6 +27,15 @@ func AppendOK(b []byte, id int64) []byte {
 	return append(b, "}\n"...)
 }
 
+// AppendAnswer is AppendOK of a request that is told more: answer is JSON.
+func AppendAnswer(b []byte, id int64, answer []byte) []byte {
+	b = append(b, `{"op":"ok","id":`...)
+	b = strconv.AppendInt(b, id, 10)
+	b = append(b, `,"answer":`...)
+	b = append(b, answer...)
+	return append(b, "}\n"...)
+}
+
 // AppendError writes that a request, or one topic of it, was refused. id nil and topic "" are left out. Unlike the
 // others it quotes the topic, which may be anything.
 func AppendError(b []byte, id *int64, topic string, kind orders.Kind, detail string) []byte {
@@ -157,6 +166,7 @@ func appendString(b []byte, s string) []byte {
 type Frame struct {
 	Op               Op                `json:"op"`
 	ID               *int64            `json:"id,omitempty"`
+	Answer           json.RawMessage   `json:"answer,omitempty"` // of OpOK to a locate
 	Topic            string            `json:"topic,omitempty"`
 	Board            string            `json:"board,omitempty"`
 	Seq              int64             `json:"seq,omitempty"`

@@ -24,6 +24,13 @@ func id(n int64) *int64 { return &n }
 const envelope = `{"eventId":"ord_1:6","eventType":"order.preparing","seq":6,"occurredAt":"2026-03-14T12:00:00.000Z",` +
 	`"actor":{"role":"merchant"},"payload":{"orderId":"ord_1","status":"PREPARING","timestamp":"2026-03-14T12:00:00.000Z","estimatedTime":23}}`
 
+const located = `{"accepted":1,"dropped":[{"i":1,"reason":"INVALID"}],"nextIntervalMs":5000}`
+
+const (
+	location = `{"at":"2026-03-14T12:00:00.000Z","lat":31.23041,"lon":121.47370,"accuracy":8,"speed":4.2,"heading":181}`
+	coarse   = `{"at":"2026-03-14T12:00:00.000Z","lat":31.2304,"lon":121.4737,"stopsAhead":2,"coarse":true}`
+)
+
 const order = `{"orderId":"ord_1","status":"PREPARING","seq":5}`
 
 var (
@@ -41,6 +48,9 @@ var hubFrames = map[string]struct {
 		wire.Frame{Op: wire.OpHello, Session: "hOzl6wq3VTqb", HeartbeatSeconds: 25},
 	},
 	"ok": {wire.AppendOK(nil, 7), wire.Frame{Op: wire.OpOK, ID: id(7)}},
+	"ok_located": {
+		wire.AppendAnswer(nil, 9, []byte(located)), wire.Frame{Op: wire.OpOK, ID: id(9), Answer: []byte(located)},
+	},
 	"error": {
 		wire.AppendError(nil, id(7), "order/ord_9", orders.NotFound, "no such order"),
 		wire.Frame{Op: wire.OpError, ID: id(7), Topic: "order/ord_9", Kind: orders.NotFound, Detail: "no such order"},
@@ -65,6 +75,18 @@ var hubFrames = map[string]struct {
 		wire.AppendBoard(nil, cou1, nil, false),
 		wire.Frame{Op: wire.OpSnapshot, Topic: "courier/cou_1", Orders: raws()},
 	},
+	"snapshot_with_location": {
+		wire.AppendSnapshot(nil, ord1, nil, 5, []byte(order), []byte(location)),
+		wire.Frame{Op: wire.OpSnapshot, Topic: "order/ord_1", Seq: 5, Order: []byte(order), Location: []byte(location)},
+	},
+	"location": {
+		wire.AppendLatest(nil, wire.OpLocation, ord1, []byte(location)),
+		wire.Frame{Op: wire.OpLocation, Topic: "order/ord_1", Location: []byte(location)},
+	},
+	"location_coarse": {
+		wire.AppendLatest(nil, wire.OpLocation, ord1, []byte(coarse)),
+		wire.Frame{Op: wire.OpLocation, Topic: "order/ord_1", Location: []byte(coarse)},
+	},
 	"current": {wire.AppendCurrent(nil, ord1, 5), wire.Frame{Op: wire.OpCurrent, Topic: "order/ord_1", Seq: 5}},
 	"event": {
 		wire.AppendEvent(nil, ord1, nil, 6, []byte(envelope)),
@@ -88,14 +110,15 @@ var hubFrames = map[string]struct {
 }
 
 var clientFrames = map[string]wire.Request{
-	"watch":       {Op: wire.OpWatch, ID: id(7), Watch: []wire.Watch{{Topic: "order/ord_1", After: 3}}},
-	"watch_many":  {Op: wire.OpWatch, Watch: []wire.Watch{{Topic: "restaurant/res_1"}, {Topic: "order/ord_2", After: 1}}},
-	"unwatch":     {Op: wire.OpUnwatch, ID: id(8), Topics: []string{"order/ord_1"}},
-	"ack":         {Op: wire.OpAck, Topic: "order/ord_1", Seq: 5},
-	"ack_with_id": {Op: wire.OpAck, ID: id(-1), Topic: "order/ord_1", Seq: 5},
-	"locate":      {Op: wire.OpLocate, ID: id(9), Points: []byte(`[{"at":"2026-03-14T12:00:00.000Z","lat":31.23,"lon":121.47}]`)},
-	"token":       {Op: wire.OpToken, Token: "eyJhbGciOiJIUzI1NiJ9.e30.c2ln"},
-	"ping":        {Op: wire.OpPing},
+	"watch":        {Op: wire.OpWatch, ID: id(7), Watch: []wire.Watch{{Topic: "order/ord_1", After: 3}}},
+	"watch_many":   {Op: wire.OpWatch, Watch: []wire.Watch{{Topic: "restaurant/res_1"}, {Topic: "order/ord_2", After: 1}}},
+	"unwatch":      {Op: wire.OpUnwatch, ID: id(8), Topics: []string{"order/ord_1"}},
+	"ack":          {Op: wire.OpAck, Topic: "order/ord_1", Seq: 5},
+	"ack_with_id":  {Op: wire.OpAck, ID: id(-1), Topic: "order/ord_1", Seq: 5},
+	"locate":       {Op: wire.OpLocate, ID: id(9), Points: []byte(`[{"at":"2026-03-14T12:00:00.000Z","lat":31.23,"lon":121.47}]`)},
+	"locate_gcj02": {Op: wire.OpLocate, CoordSys: "gcj02", Points: []byte(`[{"at":"2026-03-14T12:00:00.000Z","lat":31.23,"lon":121.47}]`)},
+	"token":        {Op: wire.OpToken, Token: "eyJhbGciOiJIUzI1NiJ9.e30.c2ln"},
+	"ping":         {Op: wire.OpPing},
 }
 
 func TestGolden_Hub(t *testing.T) {
@@ -116,9 +139,7 @@ func TestGolden_Client(t *testing.T) {
 	for name, c := range clientFrames {
 		line := append(c.Append(nil), '\n')
 		golden(t, filepath.Join("client", name), line)
-		if c.Op == wire.OpLocate {
-			// not taken yet, so the document does not have it
-		} else if err := wiretest.Validate(line); err != nil {
+		if err := wiretest.Validate(line); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		r, err := wire.ParseRequest(line)

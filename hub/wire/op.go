@@ -8,7 +8,7 @@ const (
 	OpWatch   Op = "watch"   // {"op":"watch","id":7,"topics":[{"topic":"order/ord_1","after":3}]}; after: last seq seen, 0 or absent = send a snapshot
 	OpUnwatch Op = "unwatch" // {"op":"unwatch","id":8,"topics":["order/ord_1"]}
 	OpAck     Op = "ack"     // {"op":"ack","topic":"order/ord_1","seq":5}: all up to 5 was shown to the person
-	OpLocate  Op = "locate"  // {"op":"locate","id":9,"points":[…]}: a courier's positions
+	OpLocate  Op = "locate"  // {"op":"locate","id":9,"coordSys":"gcj02","points":[…]}: a courier's positions; coordSys absent = wgs84
 	OpToken   Op = "token"   // {"op":"token","token":"…"}: a fresh token before the old one ends
 	OpPing    Op = "ping"    // {"op":"ping"}: answered with pong
 )
@@ -16,7 +16,7 @@ const (
 // What the hub says.
 const (
 	OpHello    Op = "hello"    // {"op":"hello","session":"…","heartbeatSeconds":25}: first
-	OpOK       Op = "ok"       // {"op":"ok","id":7}
+	OpOK       Op = "ok"       // {"op":"ok","id":7}; of a locate: "answer":{"accepted":2,"dropped":[],"nextIntervalMs":5000}
 	OpError    Op = "error"    // {"op":"error","id":7,"topic":"order/ord_9","kind":"not_found","detail":"…"}
 	OpSnapshot Op = "snapshot" // {"op":"snapshot","topic":"order/ord_1","seq":5,"order":{…}}: replaces all up to 5; of a board: "orders":[…],"more":true
 	OpCurrent  Op = "current"  // {"op":"current","topic":"order/ord_1","seq":5}: resumed, nothing was missed

@@ -21,6 +21,8 @@ type Request struct {
 	Seq    int64           `json:"seq,omitempty"`    // of OpAck
 	Token  string          `json:"token,omitempty"`  // of OpToken; never logged
 	Points json.RawMessage `json:"points,omitempty"` // of OpLocate, as the REST door takes them
+
+	CoordSys string `json:"coordSys,omitempty"` // of OpLocate: in which coordinates they are; "" = wgs84
 }
 
 // Watch is one topic of a watch request. Topic is as the client wrote it: a bad one is answered by itself.
@@ -52,6 +54,8 @@ type raw struct {
 	Seq    *int64          `json:"seq"`
 	Token  *string         `json:"token"`
 	Points json.RawMessage `json:"points"`
+
+	CoordSys *string `json:"coordSys"`
 }
 
 // fieldsOf says which fields an op takes beside op and id, and which of them it needs.
@@ -90,6 +94,8 @@ func ParseRequest(line []byte) (Request, error) {
 		return bad("token", wanted(takes.token))
 	case takes.points != (len(in.Points) > 0):
 		return bad("points", wanted(takes.points))
+	case in.CoordSys != nil && !takes.points:
+		return bad("coordSys", wanted(false))
 	}
 	switch r.Op {
 	case OpWatch:
@@ -118,6 +124,11 @@ func ParseRequest(line []byte) (Request, error) {
 		}
 	case OpLocate:
 		r.Points = in.Points
+		if in.CoordSys != nil {
+			if r.CoordSys = *in.CoordSys; r.CoordSys == "" {
+				return bad("coordSys", "must not be empty")
+			}
+		}
 	}
 	if n := len(r.Watch) + len(r.Topics); takes.topics && (n == 0 || n > MaxTopics) {
 		return bad("topics", "must name 1 to "+strconv.Itoa(MaxTopics)+" topics")

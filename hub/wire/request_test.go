@@ -90,7 +90,10 @@ func TestParseRequest_BadLines(t *testing.T) {
 		{`{"op":"token"}`, 0, "token"},
 		{`{"op":"token","token":""}`, 0, "token"},
 		{`{"op":"token","token":7}`, 0, "token"},
+		{`{"op":"ping","coordSys":"wgs84"}`, 0, "coordSys"},
 		{`{"op":"locate"}`, 0, "points"},
+		{`{"op":"locate","points":[],"coordSys":""}`, 0, "coordSys"},
+		{`{"op":"locate","points":[],"coordSys":7}`, 0, "coordSys"},
 	} {
 		r, err := wire.ParseRequest([]byte(c.line))
 		var e *wire.Error
@@ -137,6 +140,7 @@ func TestParseRequest_GoodLines(t *testing.T) {
 		`{"op":"watch","topics":` + watches(200) + `}`,
 		`{"op":"unwatch","topics":` + topics(200) + `}`,
 		`{"op":"locate","points":"whatever the door makes of it"}`,
+		`{"op":"locate","points":[],"coordSys":"whatever the door makes of it"}`,
 	} {
 		if _, err := wire.ParseRequest([]byte(line)); err != nil {
 			t.Errorf("%.80s: %v", line, err)
@@ -249,6 +253,9 @@ func FuzzAppend(f *testing.F) {
 			t.Fatalf("%+v", got)
 		}
 		if got := read(wire.AppendBoard(nil, on, raw(order), more)); got.More != more || got.Topic != topic || len(got.Orders) != 1 {
+			t.Fatalf("%+v", got)
+		}
+		if got := read(wire.AppendAnswer(nil, n, []byte(located))); *got.ID != n || string(got.Answer) != located {
 			t.Fatalf("%+v", got)
 		}
 		if got := read(wire.AppendGoaway(nil, time.Duration(n))); got.ReconnectInMs != time.Duration(n).Milliseconds() {

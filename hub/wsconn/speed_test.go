@@ -32,6 +32,7 @@ type rig struct {
 	secret []byte
 	lines  []string // "token topic" per order
 	hubs   []string // addresses that take live sockets
+	begin  func()   // called when the sockets are there and the load begins; nil = nothing
 	http   *http.Client
 }
 
@@ -206,6 +207,9 @@ func (r *rig) statusToSocket() {
 			took <- time.Since(start) - time.Duration(at)
 		}
 	})
+	if r.begin != nil {
+		r.begin()
+	}
 	var group errgroup.Group
 	begin := time.Now()
 	for i := range rate * seconds {

@@ -40,6 +40,7 @@ type ClientConfig struct {
 	Roots     *x509.CertPool // the system's
 	Resolver  *net.Resolver  // the system's
 	PerHost   int            // connections kept to one host and port: DefaultHostCap
+	Idle      int            // connections kept in all: 4096; no more than a quarter of the open files allowed
 	UserAgent string         // doorbell
 }
 
@@ -60,12 +61,9 @@ func NewClient(cfg ClientConfig) *Client {
 	if cfg.Guard == nil {
 		cfg.Guard = NewGuard(nil, nil)
 	}
-	if cfg.PerHost == 0 {
-		cfg.PerHost = DefaultHostCap
-	}
-	if cfg.UserAgent == "" {
-		cfg.UserAgent = "doorbell"
-	}
+	setDefault(&cfg.PerHost, DefaultHostCap)
+	setDefault(&cfg.Idle, mostIdle)
+	setDefault(&cfg.UserAgent, "doorbell")
 	c := &Client{
 		guard: cfg.Guard, agent: []string{cfg.UserAgent}, first: firstByteTime, total: totalTime,
 		dialer: net.Dialer{Timeout: connectTime, Resolver: cfg.Resolver, ControlContext: cfg.Guard.control},
@@ -78,7 +76,7 @@ func NewClient(cfg ClientConfig) *Client {
 		ResponseHeaderTimeout:  firstByteTime,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxHeader,
-		MaxIdleConns:           mostIdle,
+		MaxIdleConns:           cfg.Idle,
 		MaxIdleConnsPerHost:    cfg.PerHost, // the default of 2 would dial anew for most requests
 		IdleConnTimeout:        idleTime,
 		ForceAttemptHTTP2:      true, // a dialer of one's own switches it off

@@ -199,6 +199,7 @@ func TestClientFailures(t *testing.T) {
 	})
 	t.Run("a header that comes a byte at a time", func(t *testing.T) {
 		to := listen(t, func(_ int, c net.Conn) {
+			_, _ = bufio.NewReader(c).ReadString('}')
 			for _, b := range []byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") {
 				if _, err := c.Write([]byte{b}); err != nil {
 					return
@@ -210,6 +211,7 @@ func TestClientFailures(t *testing.T) {
 	})
 	t.Run("a header of gigabytes", func(t *testing.T) {
 		to := listen(t, func(_ int, c net.Conn) {
+			_, _ = bufio.NewReader(c).ReadString('}')
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n")
 			for {
 				if _, err := io.WriteString(c, "X: "+strings.Repeat("y", 4000)+"\r\n"); err != nil {
@@ -220,7 +222,10 @@ func TestClientFailures(t *testing.T) {
 		want(t, send(t, open(t), "http://"+to), StageFirstByte, textHeader, soon)
 	})
 	t.Run("not HTTP", func(t *testing.T) {
-		to := listen(t, func(_ int, c net.Conn) { _, _ = io.WriteString(c, "220 mail.test ESMTP\r\n") })
+		to := listen(t, func(_ int, c net.Conn) {
+			_, _ = bufio.NewReader(c).ReadString('}')
+			_, _ = io.WriteString(c, "220 mail.test ESMTP\r\n")
+		})
 		want(t, send(t, open(t), "http://"+to), StageFirstByte, textHeader, soon)
 	})
 	t.Run("an end without an answer", func(t *testing.T) {
@@ -230,7 +235,9 @@ func TestClientFailures(t *testing.T) {
 	t.Run("a redirect to a private address is not followed", func(t *testing.T) {
 		var hit atomic.Bool
 		private := listen(t, func(int, net.Conn) { hit.Store(true) })
-		s, c := secure(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://"+private, 307) })
+		s, c := secure(t, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://"+private, http.StatusTemporaryRedirect)
+		})
 		want(t, send(t, c, s.URL), StageAnswer, textRedirect, soon)
 		if hit.Load() {
 			t.Error("followed")
@@ -395,20 +402,19 @@ func TestClientDeadHTTP2Peer(t *testing.T) {
 	}
 }
 
-// pass copies until an end; once frozen, it reads nothing more and keeps the connection.
+// pass copies until an end; once frozen, it swallows what comes and keeps the connection.
 func pass(to, from net.Conn, freezes bool, frozen *atomic.Bool) {
 	b := make([]byte, 1<<14)
 	for {
 		_ = from.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
 		n, err := from.Read(b)
-		if freezes && frozen.Load() {
-			_ = from.SetReadDeadline(time.Time{})
-			continue // swallowed, as if it were lost
-		}
-		if _, werr := to.Write(b[:n]); werr != nil {
+		if e, ok := err.(net.Error); err != nil && !(ok && e.Timeout()) {
 			return
 		}
-		if e, ok := err.(net.Error); err != nil && !(ok && e.Timeout()) {
+		if freezes && frozen.Load() {
+			continue // swallowed, as if it were lost on the way
+		}
+		if _, err := to.Write(b[:n]); err != nil {
 			return
 		}
 	}

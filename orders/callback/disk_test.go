@@ -3,6 +3,7 @@ package callback
 import (
 	"context"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -81,8 +82,10 @@ type door struct {
 	node  string
 	alone bool
 
-	gate  sync.Mutex // guards the following
-	cut   bool       // the node is dead, or its network is
+	gate  sync.Mutex    // guards the following
+	cut   bool          // the node is dead, or its network is
+	flaky *rand.Rand    // not nil: a fifth of all calls fail
+	slow  time.Duration // of reads of shards
 	calls map[string]int
 }
 
@@ -97,7 +100,7 @@ func (d *door) enter(ctx context.Context, call string) error {
 	d.gate.Lock()
 	defer d.gate.Unlock()
 	d.calls[call]++
-	if d.cut {
+	if d.cut || d.flaky != nil && d.flaky.IntN(5) == 0 {
 		return orders.Errorf(orders.Unavailable, "cut off")
 	}
 	return ctx.Err()
@@ -170,6 +173,7 @@ func (d *door) Waiting(ctx context.Context, shard int, after Key, limit int) (ro
 	if err := d.enter(ctx, "Waiting"); err != nil {
 		return nil, err
 	}
+	defer pause(ctx, d.slow) // behind the snapshot
 	d.set(func() {
 		for k, r := range d.rows {
 			if ShardOf(k.Endpoint) == shard && !r.Parked && k.Compare(after) > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -17,7 +18,17 @@ func names(t *testing.T, answer func(n int) net.IP) *net.Resolver {
 		t.Fatal(err)
 	}
 	ended := make(chan struct{})
-	t.Cleanup(func() { _ = conn.Close(); <-ended })
+	var mu sync.Mutex
+	var asking []net.Conn
+	t.Cleanup(func() {
+		_ = conn.Close()
+		<-ended
+		mu.Lock()
+		defer mu.Unlock()
+		for _, c := range asking { // a resolver goes on for seconds when nobody waits for it any more
+			_ = c.Close()
+		}
+	})
 	var asked atomic.Int64
 	go func() {
 		defer close(ended)
@@ -35,7 +46,13 @@ func names(t *testing.T, answer func(n int) net.IP) *net.Resolver {
 	}()
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
-		return d.DialContext(ctx, "udp", conn.LocalAddr().String())
+		c, err := d.DialContext(ctx, "udp", conn.LocalAddr().String())
+		if err == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			asking = append(asking, c)
+		}
+		return c, err
 	}}
 }
 

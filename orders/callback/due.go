@@ -78,6 +78,21 @@ func (a Ack) calls(r *Row) bool {
 	return r.AckedBy != "" && r.AckedBy == a.Role && r.Lane == a.OrderID && r.Seq <= a.Seq
 }
 
+// Redelivery is the row of a callback that is sent once more by hand, under the webhook-id it had: due at once, nobody's
+// to call off, and superseded by nothing. body is as Row.Body; nil has it read.
+func Redelivery(k Key, c Class, body []byte, now time.Time) Row {
+	if c == ClassStatus {
+		c = ClassKept
+	}
+	return Row{Key: k, Class: c, Made: now, Due: now, Expires: now.Add(c.Worth()), Body: body}
+}
+
+// Extra is the row of a callback that is about no order's event: a test, a notice to ops. id is its webhook-id and lane,
+// without a dot; the store keeps body with the row.
+func Extra(endpoint, id string, body []byte, now time.Time) Row {
+	return Redelivery(Key{Endpoint: endpoint, Lane: id, Kind: KindOther}, ClassKept, body, now)
+}
+
 // Replay says what of an endpoint's parked rows is sent when it is enabled again: what is still worth it, and of an
 // order's statuses only the newest, due at once, oldest first as the lane sends them. The others are over. rows must
 // hold whole lanes.

@@ -39,7 +39,7 @@ type Endpoint struct {
 	Signing Signing
 	Cap     int // attempts at a time; 0 = the engine's default
 
-	FailingSince time.Time // first failure since the last success; zero = none
+	FailingSince time.Time // first failure since the last success; zero = none, as it is to be when its owner enables it
 	Noticed      bool      // ops were told that it fails
 	Proven       bool      // its origin has answered 2xx once, to whichever endpoint
 }

@@ -73,16 +73,11 @@ func TestEngineOrder(t *testing.T) {
 	kinds := []orders.EventType{orders.OrderPaid, orders.OrderConfirmed, orders.OrderAmended, orders.OrderPreparing, orders.OrderReady, orders.OrderCompleted, orders.PaymentRefunded}
 	inWorld(t, []Endpoint{e}, func(t *testing.T, w *world) {
 		random := rand.New(rand.NewPCG(1, 2))
-		under := map[string]bool{}
-		w.to.answers(func(_ int, a arrival) reply {
-			lane, _, _ := strings.Cut(a.id, ":")
-			if under[lane] {
-				t.Errorf("%s came while another of its order was under way", a.id)
-			}
+		w.to.answers(func(int, arrival) reply {
 			if random.IntN(10) < 3 {
 				return reply{status: 503, after: time.Duration(random.IntN(900)) * time.Millisecond}
 			}
-			return reply{}
+			return reply{after: time.Duration(random.IntN(20)) * time.Millisecond}
 		})
 		const lanes = 40
 		for i, kind := range kinds {
@@ -92,6 +87,9 @@ func TestEngineOrder(t *testing.T) {
 			after(700 * time.Millisecond)
 		}
 		after(time.Hour)
+		if len(w.to.passed) > 0 {
+			t.Errorf("%v came while another of their order was under way", w.to.passed)
+		}
 		last := map[string]int64{}
 		done := map[string]bool{}
 		for _, s := range w.disk.log {
@@ -356,14 +354,16 @@ func TestEngineBreaker(t *testing.T) {
 func TestEngineUnknownOrigin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, to: newReceivers(t), disk: newDisk()}
+		var all []Endpoint
 		for i := range 50 {
 			e := at("new.test")
 			e.ID = fmt.Sprintf("end_%d", i)
+			all = append(all, e)
 			w.disk.endpoints[e.ID] = e
 		}
 		w.node = w.run("one", true, nil)
 		w.to.always(reply{status: 404})
-		for _, e := range w.disk.endpoints {
+		for _, e := range all {
 			w.commit(row(e, "ord_"+e.ID, 5, orders.OrderReady))
 		}
 		after(9500 * time.Millisecond)
@@ -565,6 +565,105 @@ func TestEngineStoreAway(t *testing.T) {
 		wantIDs(t, w.to, "ord_0:1", "ord_1:1")
 		if w.disk.waiting() != 0 {
 			t.Error("an outcome was not stored")
+		}
+	})
+}
+
+// TestEngineHostCap: many endpoints at one host share its cap, and one that does not take its turn passes it on.
+func TestEngineHostCap(t *testing.T) {
+	var all []Endpoint
+	for i := range 20 {
+		e := unlessAcked("shared.test")
+		e.ID = fmt.Sprintf("end_%d", i)
+		all = append(all, e)
+	}
+	inWorld(t, all, func(t *testing.T, w *world) {
+		w.set(func() { w.cfg.HostCap = 4 })
+		w.to.always(reply{after: 500 * time.Millisecond})
+		for i, e := range all {
+			w.commit(row(e, fmt.Sprintf("ord_%d", i), 1, orders.OrderReady))
+			after(time.Millisecond) // they are due one after another
+		}
+		after(1080 * time.Millisecond)
+		for i := range all[:16] { // whoever of these waits has nothing to send any more
+			w.Acked(Ack{OrderID: fmt.Sprintf("ord_%d", i), Role: orders.RoleMerchant, Seq: 1})
+		}
+		after(5 * time.Second)
+		if n := w.to.most["shared.test/cb"]; n != 4 {
+			t.Errorf("%d at a time", n)
+		}
+		for i := 16; i < 20; i++ {
+			if id := fmt.Sprintf("ord_%d:1", i); !slices.Contains(w.to.ids(), id) {
+				t.Errorf("%s did not come", id)
+			}
+		}
+		if n := w.disk.waiting(); n != 0 || len(w.to.ids()) == len(all) {
+			t.Errorf("%d wait, %d came", n, len(w.to.ids()))
+		}
+	})
+}
+
+// TestEngineLateRow: an older row that turns up while a newer one is under way goes next.
+func TestEngineLateRow(t *testing.T) {
+	e := at("a.test")
+	inWorld(t, []Endpoint{e}, func(t *testing.T, w *world) {
+		w.to.always(reply{after: time.Second})
+		w.commit(row(e, "ord_1", 2, orders.OrderAmended))
+		after(100 * time.Millisecond)
+		w.commit(row(e, "ord_1", 1, orders.OrderPaid))
+		after(time.Minute)
+		wantIDs(t, w.to, "ord_1:2", "ord_1:1")
+		if w.disk.waiting() != 0 {
+			t.Error("something still waits")
+		}
+	})
+}
+
+// TestEngineStartsWhileOrdersChange: what is committed while the engine still reads what waits comes behind it.
+func TestEngineStartsWhileOrdersChange(t *testing.T) {
+	e := at("a.test")
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, to: newReceivers(t), disk: newDisk(e)}
+		w.disk.proven["http://a.test:80"] = true
+		w.disk.commit(row(e, "ord_1", 1, orders.OrderPaid))
+		d := w.disk.door("one", true)
+		d.slow = 10 * time.Millisecond
+		w.node = w.runAt(d, nil)
+		after(time.Duration(ShardOf(e.ID))*d.slow + d.slow/2) // its shard is being read
+		w.commit(row(e, "ord_1", 2, orders.OrderAmended))
+		after(time.Minute)
+		wantIDs(t, w.to, "ord_1:1", "ord_1:2")
+	})
+}
+
+// TestEngineWithoutLease: nothing begins once the lease may be over, whatever else the node is busy with.
+func TestEngineWithoutLease(t *testing.T) {
+	e := at("a.test")
+	inWorld(t, []Endpoint{e}, func(t *testing.T, w *world) {
+		w.commit(row(e, "ord_0", 1, orders.OrderReady))
+		after(time.Second)
+		w.set(func() { w.validTo = time.Now().Add(-time.Millisecond) })
+		w.commit(row(e, "ord_1", 1, orders.OrderReady))
+		after(time.Second)
+		wantIDs(t, w.to, "ord_0:1")
+	})
+}
+
+// TestEngineByHand: an old event is sent once more though newer ones were, and a test is sent as it is.
+func TestEngineByHand(t *testing.T) {
+	e := at("a.test")
+	inWorld(t, []Endpoint{e}, func(t *testing.T, w *world) {
+		w.commit(row(e, "ord_1", 3, orders.OrderReady))
+		after(time.Second)
+		w.commit(row(e, "ord_1", 4, orders.OrderCompleted))
+		after(time.Second)
+		old := row(e, "ord_1", 3, orders.OrderReady)
+		w.commit(Redelivery(old.Key, old.Class, old.Body, time.Now()), Extra(e.ID, "test_1", []byte(`{"test":true}`), time.Now()))
+		after(time.Second)
+		got := w.to.ids()
+		slices.Sort(got[2:])
+		if !slices.Equal(got, []string{"ord_1:3", "ord_1:4", "ord_1:3", "test_1"}) || w.disk.waiting() != 0 {
+			t.Errorf("arrived %v", got)
 		}
 	})
 }

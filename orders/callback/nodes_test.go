@@ -2,6 +2,7 @@ package callback
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -224,6 +225,44 @@ func TestNodesCutOff(t *testing.T) {
 			t.Errorf("it holds %d shards when it is back", h)
 		}
 	})
+}
+
+// TestNodesFlakyStore: calls of the store fail now and then, of a node that is alone and of two; nothing is lost, and of
+// what a node did not lose its lease over nothing is sent twice.
+func TestNodesFlakyStore(t *testing.T) {
+	all := many(30)
+	check := func(t *testing.T, w *world, nodes []*node) {
+		for i, n := range nodes {
+			n.door.gate.Lock()
+			n.door.flaky = rand.New(rand.NewPCG(7, uint64(i)))
+			n.door.gate.Unlock()
+		}
+		w.to.always(reply{after: 5 * time.Millisecond})
+		for i := range 600 {
+			r := row(all[i%len(all)], fmt.Sprintf("ord_%d", i), 1, orders.OrderReady)
+			w.disk.commit(r)
+			for _, n := range nodes {
+				n.Fresh([]Row{r})
+				n.Wake(r.Lane)
+			}
+			after(10 * time.Millisecond)
+		}
+		after(time.Minute)
+		seen := map[string]bool{}
+		for _, id := range w.to.ids() {
+			seen[id] = true
+		}
+		if n := w.disk.waiting(); len(seen) != 600 || n != 0 {
+			t.Errorf("%d of 600 arrived, %d wait", len(seen), n)
+		}
+		if n := len(w.to.ids()); len(nodes) == 1 && n != 600 {
+			t.Errorf("%d arrivals", n)
+		}
+	}
+	t.Run("alone", func(t *testing.T) {
+		inWorld(t, all, func(t *testing.T, w *world) { check(t, w, []*node{w.node}) })
+	})
+	t.Run("two", func(t *testing.T) { inCluster(t, 2, all, check) })
 }
 
 // TestNodesClock: the store's clock counts, not the node's.

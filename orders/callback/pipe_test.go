@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -63,6 +64,7 @@ type receivers struct {
 	answer func(n int, a arrival) reply // n: which arrival this is, from 1; nil: 202
 	under  map[string]int               // host and path: requests under way
 	most   map[string]int               // the most at a time
+	passed []string                     // ids that came while another of their lane was under way
 }
 
 // reply is what a receiver answers.
@@ -84,8 +86,14 @@ func (r *receivers) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	body, _ := io.ReadAll(q.Body)
 	a := arrival{at: time.Now(), host: q.Host, path: q.URL.Path, id: q.Header.Get(headerID), body: string(body)}
 	where := a.host + a.path
+	order, _, _ := strings.Cut(a.id, ":")
+	lane := a.host + " " + order
 	r.mu.Lock()
 	r.got = append(r.got, a)
+	if r.under[lane] > 0 {
+		r.passed = append(r.passed, a.id)
+	}
+	r.under[lane]++
 	r.under[where]++
 	r.most[where] = max(r.most[where], r.under[where])
 	var out reply
@@ -97,6 +105,7 @@ func (r *receivers) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.under[where]--
+		r.under[lane]--
 	}()
 	if out.after > 0 {
 		select {

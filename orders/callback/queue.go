@@ -16,7 +16,9 @@ func (e *Engine) Fresh(rows []Row) {
 	}
 	if !e.alone {
 		for _, r := range rows {
-			e.want(r.Lane)
+			if e.shards[ShardOf(r.Endpoint)] != nil {
+				e.want(r.Lane)
+			}
 		}
 		return
 	}

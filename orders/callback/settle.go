@@ -106,8 +106,10 @@ func (e *Engine) save(ctx context.Context, w *work) error {
 		}
 	}
 	e.set(func() { e.saved(w) })
-	if e.cfg.Notices != nil {
-		for _, n := range w.notices {
+	for _, n := range w.notices {
+		e.cfg.Log.Info().Str("endpoint", n.Endpoint).Str("notice", string(n.Type)).Str("reason", n.Reason).
+			Time("since", n.Since).Msg("callback endpoint changed")
+		if e.cfg.Notices != nil {
 			e.cfg.Notices.Notice(n)
 		}
 	}

@@ -93,7 +93,7 @@ func TestSecretHides(t *testing.T) {
 	e := Endpoint{Signing: Signing{Secret: s}}
 	asJSON, _ := json.Marshal(e)
 	for _, shown := range []string{fmt.Sprint(s), fmt.Sprintf("%v %+v %#v", e, e, e), string(asJSON)} {
-		if strings.Contains(shown, strings.TrimPrefix(s.Reveal(), "whsec_")) || strings.Contains(shown, fmt.Sprint(s.key[0], s.key[1])) {
+		if strings.Contains(shown, strings.TrimPrefix(s.Reveal(), "whsec_")) || strings.Contains(shown, fmt.Sprintf("%d %d %d", s.key[0], s.key[1], s.key[2])) {
 			t.Errorf("it shows in %s", shown)
 		}
 	}

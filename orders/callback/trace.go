@@ -15,7 +15,7 @@ type trace struct {
 	reach Stage // how far it came
 	conn  bool  // it has a connection
 	reuse bool
-	first bool // the answer began
+	first time.Time // the answer began
 	wrote time.Time
 	sent  time.Time // the request's last byte
 	mark  [3]time.Time
@@ -69,14 +69,7 @@ func (t *trace) hooks() *httptrace.ClientTrace {
 				t.at(func(now time.Time) { t.sent, t.reach = now, StageFirstByte })
 			}
 		},
-		GotFirstResponseByte: func() {
-			t.at(func(now time.Time) {
-				t.first = true
-				if !t.sent.IsZero() {
-					t.t.FirstByte = now.Sub(t.sent)
-				}
-			})
-		},
+		GotFirstResponseByte: func() { t.at(func(now time.Time) { t.first = now }) },
 	}
 }
 
@@ -87,12 +80,21 @@ func (t *trace) into(a *Answer) {
 		if t.reuse { // what was dialled meanwhile was not for this try
 			a.Timings.DNS, a.Timings.Connect, a.Timings.TLS = 0, 0, 0
 		}
+		if sent := t.sent; !t.first.IsZero() {
+			if sent.IsZero() || sent.After(t.first) { // the hooks of a quick answer pass each other
+				sent = t.wrote
+			}
+			a.Timings.FirstByte = t.first.Sub(sent)
+		}
 		a.Timings.Total = now.Sub(t.begun)
 	})
 }
 
 // stage is how far the try came, and whether an answer had begun.
 func (t *trace) stage() (reach Stage, answered bool) {
-	t.at(func(time.Time) { reach, answered = t.reach, t.first })
+	t.at(func(time.Time) { reach, answered = t.reach, !t.first.IsZero() })
+	if answered { // some answer before they were asked
+		reach = StageFirstByte
+	}
 	return reach, answered
 }

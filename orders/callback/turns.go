@@ -21,6 +21,9 @@ func (e *Engine) pump(now time.Time) {
 			return
 		}
 		p.inTurn = false
+		if p.removed {
+			continue
+		}
 		if e.may(p, now) && e.begin(p, now) {
 			e.enlist(p)
 			continue

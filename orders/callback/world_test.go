@@ -51,7 +51,13 @@ func (n *node) noticed() (all []NoticeType) {
 // run starts a node on the world's disk.
 func (w *world) run(name string, alone bool, change func(*Config)) *node {
 	w.t.Helper()
-	n := &node{door: w.disk.door(name, alone), client: w.to.client(), ended: make(chan struct{})}
+	return w.runAt(w.disk.door(name, alone), change)
+}
+
+// runAt starts a node behind a door.
+func (w *world) runAt(d *door, change func(*Config)) *node {
+	w.t.Helper()
+	n := &node{door: d, client: w.to.client(), ended: make(chan struct{})}
 	cfg := Config{Client: n.client, Log: zerolog.Nop(), Notices: n}
 	if change != nil {
 		change(&cfg)

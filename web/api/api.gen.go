@@ -79,6 +79,32 @@ type Amendment struct {
 // AmendmentStatus defines model for AmendmentStatus.
 type AmendmentStatus = orders.AmendmentStatus
 
+// AppFile A file of settings that the app opens.
+type AppFile struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
+
+// AppSettings How a rider app is set up. All of it holds the token.
+type AppSettings struct {
+	App string `json:"app"`
+
+	// File A file of settings that the app opens.
+	File AppFile `json:"file,omitempty,omitzero"`
+
+	// Link Opens the app with its settings. GPSLogger has no such link; there it is the custom URL.
+	Link string `json:"link"`
+
+	// Password Of HTTP Basic, where the app wants it.
+	Password string `json:"password,omitempty,omitzero"`
+
+	// QR The link, or where that is not all, the file, as a QR code: a PNG in base64.
+	QR []byte `json:"qr"`
+
+	// Username Of HTTP Basic, where the app wants it.
+	Username string `json:"username,omitempty,omitzero"`
+}
+
 // ArriveRequest defines model for ArriveRequest.
 type ArriveRequest struct {
 	// Stop A place on the courier's way.
@@ -118,6 +144,9 @@ type Change = orders.Change
 // Code Tells two causes of one kind apart.
 type Code = string
 
+// CoordSys In which coordinates the points are. A phone's own GPS gives wgs84; map SDKs in China often give gcj02, some hundred metres off.
+type CoordSys = string
+
 // Courier Who carries the order. phone is a relay number and not for everyone.
 type Courier struct {
 	CourierID string `json:"courierId"`
@@ -141,6 +170,12 @@ type CourierRequest struct {
 
 // Currency ISO 4217.
 type Currency = string
+
+// Deleted defines model for Deleted.
+type Deleted struct {
+	// Deleted How many fixes there were.
+	Deleted int `json:"deleted"`
+}
 
 // Deliver When a callback is due: unless_acked, a second after the event unless a socket acknowledged it; always, at once.
 type Deliver = orders.Deliver
@@ -186,8 +221,45 @@ type DeliveryProblem struct {
 // DeliveryStatus Where the food and its courier stand.
 type DeliveryStatus = orders.DeliveryStatus
 
+// Device defines model for Device.
+type Device struct {
+	CreatedAt orders.Millis `json:"createdAt"`
+
+	// DeviceID An id that its owner chose.
+	DeviceID ID     `json:"deviceId"`
+	Name     string `json:"name,omitempty,omitzero"`
+
+	// RevokedAt Absent while it is valid.
+	RevokedAt orders.Millis `json:"revokedAt,omitempty,omitzero"`
+}
+
+// DeviceList defines model for DeviceList.
+type DeviceList struct {
+	Items []Device `json:"items"`
+}
+
+// DeviceRequest defines model for DeviceRequest.
+type DeviceRequest struct {
+	// Name What people call the phone.
+	//
+	// Example: Wang's second phone
+	Name string `json:"name,omitempty,omitzero"`
+}
+
 // Disposition What becomes of food that could not be delivered.
 type Disposition = orders.Disposition
+
+// DropReason INVALID: no place on earth, not readable, or a fix time before 2000. FUTURE: a fix time over 60 s ahead. STALE: older than tracks are kept. DUPLICATE: this phone sent a fix of this time before. TELEPORT: too far for the time since the last one; kept aside until two more agree. TOO_MANY: beyond the first 1,000.
+type DropReason = string
+
+// DroppedPoint defines model for DroppedPoint.
+type DroppedPoint struct {
+	// I Its index in points.
+	I int `json:"i"`
+
+	// Reason INVALID: no place on earth, not readable, or a fix time before 2000. FUTURE: a fix time over 60 s ahead. STALE: older than tracks are kept. DUPLICATE: this phone sent a fix of this time before. TELEPORT: too far for the time since the last one; kept aside until two more agree. TOO_MANY: beyond the first 1,000.
+	Reason DropReason `json:"reason"`
+}
 
 // EmptyRequest Nothing to say; the body may be absent.
 type EmptyRequest = map[string]interface{}
@@ -332,6 +404,61 @@ type Kind = orders.Kind
 // Example: 31.2304
 type Latitude = float64
 
+// LocationPoint defines model for LocationPoint.
+type LocationPoint struct {
+	// Accuracy Metres, radius of 68 %; 0 is taken as unknown.
+	Accuracy float64 `json:"accuracy,omitempty,omitzero"`
+
+	// Altitude Metres above the sea.
+	Altitude float64 `json:"altitude,omitempty,omitzero"`
+
+	// At When the fix was made.
+	At orders.Millis `json:"at"`
+
+	// Battery Percent.
+	Battery float64 `json:"battery,omitempty,omitzero"`
+
+	// Heading Degrees from north, clockwise.
+	Heading float64 `json:"heading,omitempty,omitzero"`
+
+	// Lat Degrees, in coordSys.
+	//
+	// Example: 31.2304
+	Lat float64 `json:"lat"`
+
+	// Lon Degrees, in coordSys.
+	//
+	// Example: 121.4737
+	Lon float64 `json:"lon"`
+
+	// Mock An app made the position up. It is taken and marked.
+	Mock bool `json:"mock,omitempty,omitzero"`
+
+	// Speed Metres a second.
+	Speed float64 `json:"speed,omitempty,omitzero"`
+}
+
+// LocationsAnswer defines model for LocationsAnswer.
+type LocationsAnswer struct {
+	// Accepted How many points were taken.
+	Accepted int            `json:"accepted"`
+	Dropped  []DroppedPoint `json:"dropped"`
+
+	// NextIntervalMs How long to wait before the next fix is sent, in milliseconds.
+	//
+	// Example: 5000
+	NextIntervalMs int `json:"nextIntervalMs"`
+}
+
+// LocationsRequest defines model for LocationsRequest.
+type LocationsRequest struct {
+	// CoordSys In which coordinates the points are. A phone's own GPS gives wgs84; map SDKs in China often give gcj02, some hundred metres off.
+	CoordSys CoordSys `json:"coordSys,omitempty,omitzero"`
+
+	// Points A point that is not as LocationPoint says is dropped, or taken without the field that is wrong.
+	Points []LocationPoint `json:"points"`
+}
+
 // Longitude WGS-84 degrees.
 //
 // Example: 121.4737
@@ -367,6 +494,19 @@ type MenuItem struct {
 //
 // Example: 4800
 type Money = int64
+
+// NewDevice defines model for NewDevice.
+type NewDevice struct {
+	Apps      []AppSettings `json:"apps"`
+	CreatedAt orders.Millis `json:"createdAt"`
+
+	// DeviceID An id that its owner chose.
+	DeviceID ID     `json:"deviceId"`
+	Name     string `json:"name,omitempty,omitzero"`
+
+	// Token The secret. It is not stored and is not shown again.
+	Token string `json:"token"`
+}
 
 // Note Free text.
 type Note = string
@@ -589,6 +729,14 @@ type OrderStatusUpdate struct {
 
 // OutOfStockItems Item ids that are not to be had.
 type OutOfStockItems = []ID
+
+// OverlandAnswer defines model for OverlandAnswer.
+type OverlandAnswer struct {
+	Result string `json:"result"`
+}
+
+// OwnTracksAnswer Nothing for the app to do.
+type OwnTracksAnswer = []interface{}
 
 // PayRequest defines model for PayRequest.
 type PayRequest struct {
@@ -855,6 +1003,63 @@ type TimelineEntry struct {
 	Seq       int64     `json:"seq"`
 }
 
+// Track defines model for Track.
+type Track struct {
+	Items []TrackPoint `json:"items"`
+
+	// Next Cursor of the next page; absent on the last.
+	Next string `json:"next,omitempty,omitzero"`
+}
+
+// TrackPoint defines model for TrackPoint.
+type TrackPoint struct {
+	// Accuracy Metres.
+	Accuracy *float64 `json:"accuracy,omitempty"`
+
+	// Altitude Metres above the sea.
+	Altitude *float64 `json:"altitude,omitempty"`
+
+	// At When the fix was made.
+	At orders.Millis `json:"at"`
+
+	// Battery Percent.
+	Battery *int `json:"battery,omitempty"`
+
+	// CourierID An id that its owner chose.
+	CourierID ID `json:"courierId"`
+
+	// ETAAt Where it was shown: the arrival as it was foretold then.
+	ETAAt orders.Millis `json:"etaAt,omitempty,omitzero"`
+
+	// Heading Degrees from north, clockwise.
+	Heading *float64 `json:"heading,omitempty"`
+
+	// Lat WGS-84 degrees.
+	//
+	// Example: 31.2304
+	Lat Latitude `json:"lat"`
+
+	// Lon WGS-84 degrees.
+	//
+	// Example: 121.4737
+	Lon Longitude `json:"lon"`
+
+	// Mock An app made the position up.
+	Mock bool `json:"mock,omitempty,omitzero"`
+
+	// ReceivedAt When it came in.
+	ReceivedAt orders.Millis `json:"receivedAt"`
+
+	// Shown It was shown to those who watched the order.
+	Shown bool `json:"shown,omitempty,omitzero"`
+
+	// Speed Metres a second.
+	Speed *float64 `json:"speed,omitempty"`
+
+	// StopsAhead Where it was shown: so many stops came before this order's.
+	StopsAhead int `json:"stopsAhead,omitempty,omitzero"`
+}
+
 // UnitPrice Price of one piece, in whole minor units of the currency.
 //
 // Example: 2400
@@ -863,8 +1068,17 @@ type UnitPrice = int64
 // AmendmentNumber defines model for AmendmentNumber.
 type AmendmentNumber = int
 
+// CourierID defines model for CourierID.
+type CourierID = string
+
 // Cursor defines model for Cursor.
 type Cursor = string
+
+// DeviceID defines model for DeviceID.
+type DeviceID = string
+
+// DeviceToken defines model for DeviceToken.
+type DeviceToken = string
 
 // IfMatch defines model for IfMatch.
 type IfMatch = string
@@ -925,6 +1139,26 @@ type Unavailable = Problem
 
 // Unprocessable An error, RFC 9457.
 type Unprocessable = Problem
+
+// IngestGPSLoggerJSONBody defines parameters for IngestGPSLogger.
+type IngestGPSLoggerJSONBody = interface{}
+
+// IngestGPSLoggerFormdataBody defines parameters for IngestGPSLogger.
+type IngestGPSLoggerFormdataBody = struct {
+}
+
+// IngestOsmAndJSONBody defines parameters for IngestOsmAnd.
+type IngestOsmAndJSONBody = interface{}
+
+// IngestOsmAndFormdataBody defines parameters for IngestOsmAnd.
+type IngestOsmAndFormdataBody = struct {
+}
+
+// IngestOverlandJSONBody defines parameters for IngestOverland.
+type IngestOverlandJSONBody = interface{}
+
+// IngestOwnTracksJSONBody defines parameters for IngestOwnTracks.
+type IngestOwnTracksJSONBody = interface{}
 
 // ListOrdersParams defines parameters for ListOrders.
 type ListOrdersParams struct {
@@ -1097,6 +1331,15 @@ type ReturnOrderParams struct {
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 }
 
+// GetTrackParams defines parameters for GetTrack.
+type GetTrackParams struct {
+	// Limit At most so many entries on a page.
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Cursor next of the page before.
+	Cursor Cursor `form:"cursor,omitempty" json:"cursor,omitempty,omitzero"`
+}
+
 // GetRestaurantParams defines parameters for GetRestaurant.
 type GetRestaurantParams struct {
 	// IfNoneMatch The ETag at hand; 304 when it is still the current one.
@@ -1114,6 +1357,30 @@ type PatchItemParams struct {
 	// IfMatch An ETag; refused with 412 when it is not the current one.
 	IfMatch IfMatch `json:"If-Match,omitempty,omitzero"`
 }
+
+// AddDeviceJSONRequestBody defines body for AddDevice for application/json ContentType.
+type AddDeviceJSONRequestBody = DeviceRequest
+
+// PostLocationsJSONRequestBody defines body for PostLocations for application/json ContentType.
+type PostLocationsJSONRequestBody = LocationsRequest
+
+// IngestGPSLoggerJSONRequestBody defines body for IngestGPSLogger for application/json ContentType.
+type IngestGPSLoggerJSONRequestBody = IngestGPSLoggerJSONBody
+
+// IngestGPSLoggerFormdataRequestBody defines body for IngestGPSLogger for application/x-www-form-urlencoded ContentType.
+type IngestGPSLoggerFormdataRequestBody = IngestGPSLoggerFormdataBody
+
+// IngestOsmAndJSONRequestBody defines body for IngestOsmAnd for application/json ContentType.
+type IngestOsmAndJSONRequestBody = IngestOsmAndJSONBody
+
+// IngestOsmAndFormdataRequestBody defines body for IngestOsmAnd for application/x-www-form-urlencoded ContentType.
+type IngestOsmAndFormdataRequestBody = IngestOsmAndFormdataBody
+
+// IngestOverlandJSONRequestBody defines body for IngestOverland for application/json ContentType.
+type IngestOverlandJSONRequestBody = IngestOverlandJSONBody
+
+// IngestOwnTracksJSONRequestBody defines body for IngestOwnTracks for application/json ContentType.
+type IngestOwnTracksJSONRequestBody = IngestOwnTracksJSONBody
 
 // CreateOrderJSONRequestBody defines body for CreateOrder for application/json ContentType.
 type CreateOrderJSONRequestBody = OrderRequest
@@ -1195,6 +1462,39 @@ type OnStatusChangeJSONRequestBody = Event
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// ListDevices List a courier's devices
+	// (GET /couriers/{courierId}/devices)
+	ListDevices(w http.ResponseWriter, r *http.Request, courierID CourierID)
+	// AddDevice Give a phone a token
+	// (POST /couriers/{courierId}/devices)
+	AddDevice(w http.ResponseWriter, r *http.Request, courierID CourierID)
+	// RevokeDevice Revoke a device
+	// (DELETE /couriers/{courierId}/devices/{deviceId})
+	RevokeDevice(w http.ResponseWriter, r *http.Request, courierID CourierID, deviceID DeviceID)
+	// PostLocations Positions of a courier
+	// (POST /couriers/{courierId}/locations)
+	PostLocations(w http.ResponseWriter, r *http.Request, courierID CourierID)
+	// DeleteCourierTrack Delete everything stored of where a courier was
+	// (DELETE /couriers/{courierId}/track)
+	DeleteCourierTrack(w http.ResponseWriter, r *http.Request, courierID CourierID)
+	// IngestGPSLoggerQuery GPSLogger's custom URL, as a query
+	// (GET /ingest/gpslogger)
+	IngestGPSLoggerQuery(w http.ResponseWriter, r *http.Request)
+	// IngestGPSLogger GPSLogger's custom URL, with a body
+	// (POST /ingest/gpslogger)
+	IngestGPSLogger(w http.ResponseWriter, r *http.Request)
+	// IngestOsmAndQuery Traccar Client and OsmAnd, as a query
+	// (GET /ingest/osmand/{token})
+	IngestOsmAndQuery(w http.ResponseWriter, r *http.Request, token DeviceToken)
+	// IngestOsmAnd Traccar Client and OsmAnd, as a form or JSON
+	// (POST /ingest/osmand/{token})
+	IngestOsmAnd(w http.ResponseWriter, r *http.Request, token DeviceToken)
+	// IngestOverland Overland
+	// (POST /ingest/overland)
+	IngestOverland(w http.ResponseWriter, r *http.Request)
+	// IngestOwnTracks OwnTracks in HTTP mode
+	// (POST /ingest/owntracks)
+	IngestOwnTracks(w http.ResponseWriter, r *http.Request)
 	// ListOrders List orders
 	// (GET /orders)
 	ListOrders(w http.ResponseWriter, r *http.Request, params ListOrdersParams)
@@ -1270,6 +1570,12 @@ type ServerInterface interface {
 	// ReturnOrder Food is back at the merchant
 	// (POST /orders/{orderId}/returned)
 	ReturnOrder(w http.ResponseWriter, r *http.Request, orderID OrderID, params ReturnOrderParams)
+	// DeleteTrack Delete an order's track
+	// (DELETE /orders/{orderId}/track)
+	DeleteTrack(w http.ResponseWriter, r *http.Request, orderID OrderID)
+	// GetTrack Where the courier was with an order
+	// (GET /orders/{orderId}/track)
+	GetTrack(w http.ResponseWriter, r *http.Request, orderID OrderID, params GetTrackParams)
 	// GetRestaurant Read a restaurant
 	// (GET /restaurants/{restaurantId})
 	GetRestaurant(w http.ResponseWriter, r *http.Request, restaurantID RestaurantID, params GetRestaurantParams)
@@ -1290,6 +1596,72 @@ type ServerInterface interface {
 // Unimplemented server implementation that returns http.StatusNotImplemented for each endpoint.
 
 type Unimplemented struct{}
+
+// ListDevices List a courier's devices
+// (GET /couriers/{courierId}/devices)
+func (_ Unimplemented) ListDevices(w http.ResponseWriter, r *http.Request, courierID CourierID) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// AddDevice Give a phone a token
+// (POST /couriers/{courierId}/devices)
+func (_ Unimplemented) AddDevice(w http.ResponseWriter, r *http.Request, courierID CourierID) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// RevokeDevice Revoke a device
+// (DELETE /couriers/{courierId}/devices/{deviceId})
+func (_ Unimplemented) RevokeDevice(w http.ResponseWriter, r *http.Request, courierID CourierID, deviceID DeviceID) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostLocations Positions of a courier
+// (POST /couriers/{courierId}/locations)
+func (_ Unimplemented) PostLocations(w http.ResponseWriter, r *http.Request, courierID CourierID) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteCourierTrack Delete everything stored of where a courier was
+// (DELETE /couriers/{courierId}/track)
+func (_ Unimplemented) DeleteCourierTrack(w http.ResponseWriter, r *http.Request, courierID CourierID) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// IngestGPSLoggerQuery GPSLogger's custom URL, as a query
+// (GET /ingest/gpslogger)
+func (_ Unimplemented) IngestGPSLoggerQuery(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// IngestGPSLogger GPSLogger's custom URL, with a body
+// (POST /ingest/gpslogger)
+func (_ Unimplemented) IngestGPSLogger(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// IngestOsmAndQuery Traccar Client and OsmAnd, as a query
+// (GET /ingest/osmand/{token})
+func (_ Unimplemented) IngestOsmAndQuery(w http.ResponseWriter, r *http.Request, token DeviceToken) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// IngestOsmAnd Traccar Client and OsmAnd, as a form or JSON
+// (POST /ingest/osmand/{token})
+func (_ Unimplemented) IngestOsmAnd(w http.ResponseWriter, r *http.Request, token DeviceToken) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// IngestOverland Overland
+// (POST /ingest/overland)
+func (_ Unimplemented) IngestOverland(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// IngestOwnTracks OwnTracks in HTTP mode
+// (POST /ingest/owntracks)
+func (_ Unimplemented) IngestOwnTracks(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
 
 // ListOrders List orders
 // (GET /orders)
@@ -1441,6 +1813,18 @@ func (_ Unimplemented) ReturnOrder(w http.ResponseWriter, r *http.Request, order
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// DeleteTrack Delete an order's track
+// (DELETE /orders/{orderId}/track)
+func (_ Unimplemented) DeleteTrack(w http.ResponseWriter, r *http.Request, orderID OrderID) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetTrack Where the courier was with an order
+// (GET /orders/{orderId}/track)
+func (_ Unimplemented) GetTrack(w http.ResponseWriter, r *http.Request, orderID OrderID, params GetTrackParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // GetRestaurant Read a restaurant
 // (GET /restaurants/{restaurantId})
 func (_ Unimplemented) GetRestaurant(w http.ResponseWriter, r *http.Request, restaurantID RestaurantID, params GetRestaurantParams) {
@@ -1479,6 +1863,253 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(http.Handler) http.Handler
+
+// ListDevices operation middleware
+func (siw *ServerInterfaceWrapper) ListDevices(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "courierId" -------------
+	var courierID CourierID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "courierId", chi.URLParam(r, "courierId"), &courierID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "courierId", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListDevices(w, r, courierID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// AddDevice operation middleware
+func (siw *ServerInterfaceWrapper) AddDevice(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "courierId" -------------
+	var courierID CourierID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "courierId", chi.URLParam(r, "courierId"), &courierID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "courierId", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.AddDevice(w, r, courierID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RevokeDevice operation middleware
+func (siw *ServerInterfaceWrapper) RevokeDevice(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "courierId" -------------
+	var courierID CourierID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "courierId", chi.URLParam(r, "courierId"), &courierID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "courierId", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "deviceId" -------------
+	var deviceID DeviceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "deviceId", chi.URLParam(r, "deviceId"), &deviceID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "deviceId", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RevokeDevice(w, r, courierID, deviceID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostLocations operation middleware
+func (siw *ServerInterfaceWrapper) PostLocations(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "courierId" -------------
+	var courierID CourierID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "courierId", chi.URLParam(r, "courierId"), &courierID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "courierId", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostLocations(w, r, courierID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteCourierTrack operation middleware
+func (siw *ServerInterfaceWrapper) DeleteCourierTrack(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "courierId" -------------
+	var courierID CourierID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "courierId", chi.URLParam(r, "courierId"), &courierID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "courierId", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteCourierTrack(w, r, courierID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// IngestGPSLoggerQuery operation middleware
+func (siw *ServerInterfaceWrapper) IngestGPSLoggerQuery(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.IngestGPSLoggerQuery(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// IngestGPSLogger operation middleware
+func (siw *ServerInterfaceWrapper) IngestGPSLogger(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.IngestGPSLogger(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// IngestOsmAndQuery operation middleware
+func (siw *ServerInterfaceWrapper) IngestOsmAndQuery(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token DeviceToken
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", chi.URLParam(r, "token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "token", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.IngestOsmAndQuery(w, r, token)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// IngestOsmAnd operation middleware
+func (siw *ServerInterfaceWrapper) IngestOsmAnd(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "token" -------------
+	var token DeviceToken
+
+	err = runtime.BindStyledParameterWithOptions("simple", "token", chi.URLParam(r, "token"), &token, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "token", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.IngestOsmAnd(w, r, token)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// IngestOverland operation middleware
+func (siw *ServerInterfaceWrapper) IngestOverland(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.IngestOverland(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// IngestOwnTracks operation middleware
+func (siw *ServerInterfaceWrapper) IngestOwnTracks(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.IngestOwnTracks(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
 
 // ListOrders operation middleware
 func (siw *ServerInterfaceWrapper) ListOrders(w http.ResponseWriter, r *http.Request) {
@@ -2819,6 +3450,87 @@ func (siw *ServerInterfaceWrapper) ReturnOrder(w http.ResponseWriter, r *http.Re
 	handler.ServeHTTP(w, r)
 }
 
+// DeleteTrack operation middleware
+func (siw *ServerInterfaceWrapper) DeleteTrack(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "orderId" -------------
+	var orderID OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "orderId", chi.URLParam(r, "orderId"), &orderID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "orderId", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteTrack(w, r, orderID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetTrack operation middleware
+func (siw *ServerInterfaceWrapper) GetTrack(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "orderId" -------------
+	var orderID OrderID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "orderId", chi.URLParam(r, "orderId"), &orderID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "orderId", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTrackParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetTrack(w, r, orderID, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetRestaurant operation middleware
 func (siw *ServerInterfaceWrapper) GetRestaurant(w http.ResponseWriter, r *http.Request) {
 
@@ -3226,6 +3938,45 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Patch(options.BaseURL+"/restaurants/{restaurantId}/items/{itemId}", wrapper.PatchItem)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/couriers/{courierId}/locations", wrapper.PostLocations)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/couriers/{courierId}/devices", wrapper.ListDevices)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/couriers/{courierId}/devices", wrapper.AddDevice)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/couriers/{courierId}/devices/{deviceId}", wrapper.RevokeDevice)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/couriers/{courierId}/track", wrapper.DeleteCourierTrack)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/orders/{orderId}/track", wrapper.DeleteTrack)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/orders/{orderId}/track", wrapper.GetTrack)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/ingest/owntracks", wrapper.IngestOwnTracks)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/ingest/osmand/{token}", wrapper.IngestOsmAndQuery)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/ingest/osmand/{token}", wrapper.IngestOsmAnd)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/ingest/overland", wrapper.IngestOverland)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/ingest/gpslogger", wrapper.IngestGPSLoggerQuery)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/ingest/gpslogger", wrapper.IngestGPSLogger)
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/revocations", wrapper.RevokeTokens)

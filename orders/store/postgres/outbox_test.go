@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"doorbell/orders"
+	"doorbell/orders/store"
 )
 
 // TestOldestWaiting: how long the oldest row waits, whatever was published before it, found by the index.
 func TestOldestWaiting(t *testing.T) {
 	url := shared.Database(t)
-	s := opened(t, url, nil)
+	s := opened(t, url)
 	oldest := func() time.Duration {
 		t.Helper()
 		age, err := s.OldestWaiting(t.Context())
@@ -42,7 +43,7 @@ func TestOldestWaiting(t *testing.T) {
 	SELECT 'id' || n, n, n % 1000, '{}' FROM generate_series(1, 20000) n`)
 	execute(t, url, `ANALYZE outbox`)
 	var plan strings.Builder
-	if err := s.pool.Each(t.Context(), `EXPLAIN `+oldestWaiting, nil, func(scan func(...any) error) error {
+	if err := s.pool.Each(t.Context(), `EXPLAIN `+oldestWaiting, nil, func(scan store.Scan) error {
 		var line string
 		err := scan(&line)
 		plan.WriteString(line)
