@@ -84,7 +84,9 @@ func (c *connector) connect(ctx context.Context, u use) (*link, error) {
 	defer c.mu.Unlock()
 	if err != nil {
 		err = awayError{err}
-		if ctx.Err() == nil { // a caller's own end says nothing about the server
+		// A caller's own end says nothing about the server. And the guard tries so often that, of a server that has just
+		// been restarted, callers would hear of what was before they came.
+		if ctx.Err() == nil && u != forLock {
 			c.failed, c.err = time.Now(), err
 		}
 		return nil, err
