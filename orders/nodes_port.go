@@ -53,15 +53,16 @@ type OutboxRow struct {
 
 // Outbox holds a row for every group until OutboxKept after it was published. Every method may return Unavailable.
 type Outbox interface {
-	// Waiting lists at most limit rows that were committed at least age ago and are not marked as published, oldest
-	// first.
+	// Waiting lists at most limit rows that were committed at least age ago and are not marked as published, newest
+	// first: what they are about is published as it is now, and behind that an older row has nothing to say.
 	Waiting(ctx context.Context, age time.Duration, limit int) ([]OutboxRow, error)
 	// OldestWaiting is how long the oldest row that is not marked has waited, 0 = none does. It is asked every second.
 	OldestWaiting(ctx context.Context) (time.Duration, error)
 	// MarkPublished notes that rows are out. A row that is not there is left out.
 	MarkPublished(ctx context.Context, rows []string) error
-	// PublishAgain makes every row that is marked wait again: Redis is not the one it was. It returns how many.
-	PublishAgain(ctx context.Context) (int, error)
+	// PublishAgain makes every row that was marked before a moment wait again: Redis is not the one it was then. It
+	// returns how many.
+	PublishAgain(ctx context.Context, before time.Time) (int, error)
 	// DropPublished deletes at most limit rows that were published OutboxKept ago, and says how many.
 	DropPublished(ctx context.Context, limit int) (int, error)
 }

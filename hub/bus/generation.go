@@ -86,14 +86,14 @@ func (r *Redis) learn(ctx context.Context, v view) error {
 	if !k.renewals.Allow() {
 		return errors.New("the bus generation changes too often: do all nodes reach the same Redis?")
 	}
-	g, err = r.store.RenewGeneration(ctx, k.cur.ID, v.run)
+	begun, err := r.store.RenewGeneration(ctx, k.cur.ID, v.run)
 	if err != nil {
 		return fmt.Errorf("renew the bus generation: %w", err)
 	}
-	r.log.Info().Str("old", k.cur.ID).Str("new", g.ID).Msg("a new bus generation begins")
-	k.cur, k.fresh, k.lost, k.renewed = g, true, false, true
-	r.told.Store(&g)
-	if g.Run != v.run {
+	r.log.Info().Str("old", k.cur.ID).Str("new", begun.ID).Msg("a new bus generation begins")
+	k.cur, k.fresh, k.lost, k.renewed = begun, true, false, true
+	r.told.Store(&begun)
+	if begun.Run != v.run {
 		return errors.New("another node has begun a bus generation on another Redis: do all nodes reach the same one?")
 	}
 	return nil

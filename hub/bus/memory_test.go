@@ -304,13 +304,13 @@ func (m *memory) MarkPublished(_ context.Context, ids []string) error {
 	return nil
 }
 
-func (m *memory) PublishAgain(context.Context) (n int, err error) {
+func (m *memory) PublishAgain(_ context.Context, before time.Time) (n int, err error) {
 	if err := m.lock(); err != nil {
 		return 0, err
 	}
 	defer m.mu.Unlock()
 	for _, r := range m.rows {
-		if !r.published.IsZero() {
+		if !r.published.IsZero() && r.published.Before(before) {
 			r.published, n = time.Time{}, n+1
 		}
 	}

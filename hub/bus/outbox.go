@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -92,7 +94,7 @@ func (r *Redis) sweep(ctx context.Context) error {
 		return err
 	}
 	if r.again.Swap(false) {
-		n, err := r.store.PublishAgain(ctx)
+		n, err := r.store.PublishAgain(ctx, beginOf(r.generation().ID).Add(markMargin))
 		if err != nil {
 			r.again.Store(true)
 			return err
@@ -118,7 +120,20 @@ func (r *Redis) sweep(ctx context.Context) error {
 	}
 }
 
-// sweepRows publishes what waits, the oldest first, and of each order its latest state only. unread says why some rows
+// markMargin is how late a row may be marked that went to the Redis before. Whoever takes the outbox over within that
+// time publishes once more what was published again already; later takeovers find nothing to do.
+const markMargin = 2 * time.Second
+
+// beginOf is when a generation began: its id is a UUIDv7, which begins with that in milliseconds.
+func beginOf(gen string) time.Time {
+	ms, err := strconv.ParseInt(strings.ReplaceAll(gen, "-", "")[:12], 16, 64)
+	if err != nil {
+		return time.Now() // of an id that is none of ours nothing is known: all of it is published again
+	}
+	return time.UnixMilli(ms)
+}
+
+// sweepRows publishes what waits, the newest first, and of each order its latest state only. unread says why some rows
 // still wait.
 func (r *Redis) sweepRows(ctx context.Context) (unread, err error) {
 	for {

@@ -130,6 +130,7 @@ func TestOutbox(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		slices.Reverse(rows) // the newest comes first
 		return rows
 	}
 	o := place(t, s, storetest.Draft{})
@@ -193,7 +194,7 @@ func TestOutbox(t *testing.T) {
 	if n, err := s.DropPublished(t.Context(), 10); n != 0 || err != nil {
 		t.Errorf("dropped %d young rows, %v", n, err)
 	}
-	if n, err := s.PublishAgain(t.Context()); n != 2 || err != nil {
+	if n, err := s.PublishAgain(t.Context(), time.Now().Add(time.Hour)); n != 2 || err != nil {
 		t.Errorf("%d rows wait again, %v", n, err)
 	}
 	if all := waiting(0); len(all) != 4 {

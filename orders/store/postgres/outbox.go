@@ -20,12 +20,12 @@ const (
 
 	// Rows are locked in one order, so that nodes which mark, drop and wake the same ones wait for each other only.
 	readWaiting = `SELECT id, about FROM outbox WHERE published_at = 0 AND committed_at <= ` + nowText + ` - $1
-	ORDER BY committed_at, id LIMIT $2`
+	ORDER BY committed_at DESC, id DESC LIMIT $2`
 	oldestWaiting = `SELECT ` + nowText + ` - committed_at FROM outbox WHERE published_at = 0 ORDER BY committed_at LIMIT 1`
 	markPublished = `UPDATE outbox SET published_at = ` + nowText + ` WHERE id IN
 	(SELECT id FROM outbox WHERE id = ANY($1) AND published_at = 0 ORDER BY id FOR UPDATE)`
 	publishAgain = `UPDATE outbox SET published_at = 0 WHERE id IN
-	(SELECT id FROM outbox WHERE published_at > 0 ORDER BY id FOR UPDATE)`
+	(SELECT id FROM outbox WHERE published_at > 0 AND published_at < $1 ORDER BY id FOR UPDATE)`
 	dropPublished = `DELETE FROM outbox WHERE id IN
 	(SELECT id FROM outbox WHERE published_at > 0 AND published_at <= ` + nowText + ` - $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)`
 
@@ -102,8 +102,8 @@ func (s *Store) MarkPublished(ctx context.Context, rows []string) error {
 }
 
 // PublishAgain implements [orders.Outbox].
-func (s *Store) PublishAgain(ctx context.Context) (int, error) {
-	return s.outboxWrite(ctx, publishAgain)
+func (s *Store) PublishAgain(ctx context.Context, before time.Time) (int, error) {
+	return s.outboxWrite(ctx, publishAgain, before.UnixMicro())
 }
 
 // DropPublished implements [orders.Outbox].

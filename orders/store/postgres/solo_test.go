@@ -118,13 +118,14 @@ func TestANodeAloneThatLostItsLockNeverWritesBesideAnother(t *testing.T) {
 	}
 }
 
-// TestOfTwoThatWantToBeAloneOneWrites ends the lock's connection again and again while another node tries to open.
+// TestOfTwoThatWantToBeAloneOneWrites ends a node's connections again and again while another tries to open. Either may
+// have the database in the end.
 func TestOfTwoThatWantToBeAloneOneWrites(t *testing.T) {
 	server := pgtest.Start(t)
 	url := server.Database(t)
 	a := opened(t, url, alone)
 	running(t, a)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	second := make(chan *Store, 1)
 	var wg sync.WaitGroup
@@ -144,7 +145,9 @@ func TestOfTwoThatWantToBeAloneOneWrites(t *testing.T) {
 		select {
 		case b := <-second:
 			if b == nil {
-				t.Fatalf("nobody took over, though the lock was ended %d times", ended)
+				t.Logf("kept through %d changes, its connections ended %d times", told, ended)
+				eventually(t, "it works", 5*time.Second, func() bool { return works(t, a) })
+				return
 			}
 			t.Cleanup(func() { _ = b.Close() })
 			running(t, b)
@@ -154,7 +157,7 @@ func TestOfTwoThatWantToBeAloneOneWrites(t *testing.T) {
 				}
 				place(t, b, storetest.Draft{})
 			}
-			t.Logf("took over after %d changes and %d ended connections", told, ended)
+			t.Logf("taken over after %d changes, its connections ended %d times", told, ended)
 			return
 		default:
 		}
@@ -162,7 +165,7 @@ func TestOfTwoThatWantToBeAloneOneWrites(t *testing.T) {
 			continue
 		}
 		if told++; told%20 == 0 {
-			if _, err := own.Exec(t.Context(), endLock, int64(installationLock&0xffffffff)); err != nil {
+			if _, err := own.Exec(t.Context(), endAll, a.node); err != nil {
 				t.Fatal(err)
 			}
 			ended++
