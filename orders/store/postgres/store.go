@@ -117,12 +117,24 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := s.clock.measure(func() (time.Time, error) { return s.pool.askNow(ctx) }); err != nil {
 		return err
 	}
-	if err := s.partitions.makeAhead(ctx, s.clock.now()); err != nil { // others may do so, too
+	if err := s.makeAhead(ctx); err != nil {
 		return err
 	}
 	reach, err := s.partitions.reach(ctx)
 	s.metrics.reach.Store(reach.Unix())
 	return err
+}
+
+// makeAheadTries is how often Open waits for other nodes that make the same partitions, on a server that is busy.
+const makeAheadTries = 5
+
+func (s *Store) makeAhead(ctx context.Context) error {
+	for try := 1; ; try++ {
+		err := s.partitions.makeAhead(ctx, s.clock.now())
+		if codeOf(err) != codeLockTimeout || try == makeAheadTries || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 func (s *Store) migrate(ctx context.Context) error {
