@@ -35,11 +35,12 @@ func TestAdminPort(t *testing.T) {
 	s.do(200, "GET", "/readyz", "", nil)
 
 	admin := s.onAdmin()
-	for _, p := range append(hidden[:5:5], "/livez", "/readyz") {
+	for _, p := range append([]string{"/metrics", "/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/goroutine?debug=2"}, "/livez", "/readyz") {
 		if a := admin.do(200, "GET", p, "", nil); len(a.raw) == 0 {
 			t.Errorf("%s is empty", p)
 		}
 	}
+	admin.do(404, "GET", "/debug/pprof/cmdline", "", nil) // flags may hold passwords
 	admin.do(404, "GET", path, c.ops, nil)
 	admin.do(404, "GET", "/v1/orders", c.ops, nil)
 	text := s.scrape()

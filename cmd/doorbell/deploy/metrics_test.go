@@ -17,6 +17,7 @@ import (
 
 	"doorbell/hub"
 	"doorbell/hub/bus"
+	"doorbell/hub/track/ride"
 	"doorbell/orders/store/pgtest"
 	"doorbell/orders/store/postgres"
 	"doorbell/web"
@@ -70,6 +71,7 @@ func registered(t *testing.T) metricNames {
 	if _, err := bus.NewRedis(bus.RedisConfig{URL: "redis://127.0.0.1:1", Registerer: all}); err != nil {
 		t.Fatal(err)
 	}
+	ride.New(ride.Config{Registerer: all})
 	s, err := postgres.Open(t.Context(), postgres.Config{URL: pgtest.Start(t).Database(t), Node: "deploy", Registerer: all})
 	if err != nil {
 		t.Fatal(err)
