@@ -241,6 +241,11 @@ func (a *app) run(ctx context.Context) error {
 	for _, run := range runs {
 		base.Go(func() error { return run(lasting) })
 	}
+	if a.on.joined != nil { // else what is committed first is published by others, later
+		joining, enough := context.WithTimeout(ctx, joinTimeout)
+		a.on.joined(joining)
+		enough()
+	}
 	work, workCtx := errgroup.WithContext(ctx)
 	onError := func(err error) { a.log.Warn().Err(err).Msg("store failed, will be tried again") }
 	if a.roles.api {
@@ -291,6 +296,9 @@ func (a *app) drain() {
 	}
 	_ = a.admin.Close()
 }
+
+// joinTimeout is how long a node waits for Redis before it serves without it.
+const joinTimeout = time.Second
 
 // notice is how long a node that stops still takes requests, though it may have nobody left to move. One of many is sent
 // requests until the gateway has seen that /readyz says no; a node that is alone is asked by nobody who could go elsewhere.

@@ -40,6 +40,7 @@ type foundation struct {
 
 	positions func(h *hub.Hub) positions        // how positions travel to this hub
 	follow    func(orderID string, on bool)     // of an order's positions; nil = they all come
+	joined    func(ctx context.Context)         // waits until the bus has found the others; nil = there are none
 	more      []func(ctx context.Context) error // what else is to run as long as the bus
 	// hear has them told of changes, and returns what is to run for that. It is called once, before anything runs.
 	hear func(l listeners) []func(ctx context.Context) error
@@ -137,6 +138,7 @@ func openNode(ctx context.Context, a *app, r roles, reg prometheus.Registerer) (
 			return errors.Join(s.Ready(ctx), redis.Ready())
 		},
 		positions: func(*hub.Hub) positions { return channel{redis} }, follow: channel{redis}.follow,
+		joined: redis.Joined,
 		hear: func(l listeners) []func(context.Context) error {
 			e := newEars(l, s, a.log)
 			redis.Bind(s, e)

@@ -225,7 +225,8 @@ func (p *Position) answered() bool {
 	return true
 }
 
-// keepOrder keeps what the database knows of an order, and tells nobody.
+// keepOrder keeps what the database knows of an order. It is published with that: who committed it may not have come to
+// that yet, and would find it there already.
 func (r *Redis) keepOrder(ctx context.Context, id string) error {
 	g, c := r.generation(), r.data.Load()
 	if g == nil || c == nil {
@@ -236,7 +237,6 @@ func (r *Redis) keepOrder(ctx context.Context, id string) error {
 		return err
 	}
 	keys, args := r.publishArgs(g.ID, &now, events, time.Now())
-	args[4] = "" // no channel
 	if err := publishOrder.Run(ctx, c, keys, args...).Err(); err != nil {
 		return unavailable(err)
 	}

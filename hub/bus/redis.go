@@ -182,6 +182,19 @@ func (r *Redis) Ready() error {
 	return nil
 }
 
+// Joined waits until this node goes by the generation that the others go by, so that what it commits is published at
+// once, or until ctx ends.
+func (r *Redis) Joined(ctx context.Context) {
+	t := time.NewTicker(5 * time.Millisecond)
+	defer t.Stop()
+	for r.generation() == nil && ctx.Err() == nil {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
 // poke has the looker look now.
 func (r *Redis) poke() {
 	select {
